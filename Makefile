@@ -1,0 +1,28 @@
+# Both commands make their own environment in .venv; all they need is Python 3.11 or newer with venv.
+PYTHON ?= python3
+PRESET ?= auto
+BIN := .venv/bin
+
+.PHONY: replicate test lab report clean
+
+.venv/ready: settings.ini setup.py pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q -e '.[dev]' -c constraints.txt
+	touch $@
+
+replicate: .venv/ready # render the corpora, run the notebooks, write the report
+	$(BIN)/gasca_replicate --preset $(PRESET)
+
+test: .venv/ready # every notebook's cells, then the tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+
+lab: .venv/ready # read and run the notebooks
+	$(BIN)/jupyter lab nbs
+
+report: .venv/ready # the report again, from the run files alone
+	$(BIN)/gasca_report reports/quick
+
+clean: # caches; run files and reports stay
+	rm -rf data models

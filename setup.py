@@ -1,0 +1,17 @@
+"Read the package's metadata out of settings.ini, nbdev's own configuration."
+from configparser import ConfigParser
+from pathlib import Path
+from setuptools import setup
+
+here = Path(__file__).parent
+cp = ConfigParser(delimiters=['=']); cp.read(here/'settings.ini', encoding='utf-8')
+cfg = cp['DEFAULT']
+readme = here/'README.md'
+setup(
+    version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'],
+    author=cfg['author'], author_email=cfg['author_email'],
+    long_description=readme.read_text(encoding='utf-8') if readme.exists() else '',
+    long_description_content_type='text/markdown',
+    install_requires=cfg['requirements'].split(),
+    extras_require={'dev': cfg['dev_requirements'].split()},
+    entry_points={'console_scripts': cfg['console_scripts'].split()})
