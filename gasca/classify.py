@@ -10,11 +10,11 @@ __all__ = ['SPLITS', 'LR', 'classifier', 'fresh_encoder', 'fit', 'labels', 'pred
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
+from sklearn.metrics import confusion_matrix
 from torch import nn
 from .core import GascaError, cached_run, code_hash, device, get_preset, models_dir, seed_everything
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
 from .layers import n_params
-from .metrics import confusion
 from .models import encoder, load_gasca, pretrain
 from .train import finetune, init_variance_, pixels
 
@@ -67,7 +67,8 @@ def outcome(net:nn.Module, corpus:Corpus, rows # x -> logits; faces; test rows
     rows = np.asarray(rows); y,p = labels(corpus).numpy()[rows],predict(net, corpus, rows)
     yaw = corpus.table.yaw.values[rows]
     bins = np.select([np.abs(yaw)<=10], ['frontal'], 'turned') if len(np.unique(yaw))>9 else np.array([f'{v:.0f}' for v in yaw])
-    return dict(confusion=confusion(y, p).tolist(), by_pose={b:confusion(y[bins==b], p[bins==b]).tolist() for b in sorted(set(bins))},
+    count = lambda y,p: confusion_matrix(y, p, labels=range(len(EMOTIONS))).tolist()
+    return dict(confusion=count(y, p), by_pose={b:count(y[bins==b], p[bins==b]) for b in sorted(set(bins))},
                 truth=''.join(map(str, y)), predicted=''.join(map(str, p)), n=len(rows))
 
 # %% ../nbs/07_classify.ipynb #4c463e4e

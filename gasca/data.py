@@ -62,7 +62,7 @@ Corpus.load = staticmethod(load_corpus)
 def to_tensor(images # n,h,w uint8 array
 )->torch.Tensor: # n,1,h,w float32 in [0,1]
     "Turn grey images into a batch."
-    return torch.from_numpy(np.ascontiguousarray(images)).float().div_(255)[:,None]
+    return torch.from_numpy(np.array(images)).float().div_(255)[:,None]
 
 # %% ../nbs/02_data.ipynb #9dd8c5e7
 YAWS = tuple(range(-60, 61, 15)) # degrees, positive = nose towards image right

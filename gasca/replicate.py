@@ -102,6 +102,7 @@ def replicate(size:str, # smoke, quick, full or auto
     os.environ.update(IN_TEST='1', GASCA_PROGRESS=str(out/'.progress')) # no export while running; where progress lines go
     out.mkdir(parents=True, exist_ok=True)
     key,log,times = corpora_key(size),out/'steps.json',out/'timings.json'
+    if not log.is_file(): shutil.rmtree(out/'runs', ignore_errors=True) # run files that came with the clone: this replication makes its own
     done,took = (load_json(f) if f.is_file() else {} for f in (log, times))
     steps = only or plan(size, seeds, os.path.relpath(out, nbs))
     left = {i:took.get(step_name(nb, p), share*8) for i,(nb,p,share) in enumerate(steps)}

@@ -199,8 +199,8 @@ def critic_loss(D, source, j, fakes, # D; rows -> batch; rows of x_mu; G(x_phi),
     return loss
 
 # %% ../nbs/03_train.ipynb #dcee2d3f
-RECIPE = dict(lr_G=(1e-3, 1e-3, 1e-3, 1e-3), lr_D=(.01, .03, .05, .07), lr_T=1e-3, momentum=.9, bs=64, w=.02, d_max=.8)
-LITERAL = dict(RECIPE, lr_G=(.1, .3, .5, .7), lr_D=(.01, .03, .5, .07), w=1., d_max=1.)
+RECIPE = dict(lr_G=(1e-3, 1e-3, 1e-3, 1e-3), lr_D=(.01, .03, .05, .07), lr_TG=1e-3, lr_TD=.03, momentum=.9, bs=64, w=.005, d_max=.8)
+LITERAL = dict(RECIPE, lr_G=(.1, .3, .5, .7), lr_D=(.01, .03, .5, .07), lr_TD=1e-3, w=1., d_max=1.)
 
 # %% ../nbs/03_train.ipynb #1c9beb1a
 def gangglw(make, images:torch.Tensor, # k -> (G^k, D^k), fresh; n,1,h,w uint8 on the device
@@ -240,11 +240,11 @@ def one_step(G, D, Gk, Dk, k, raw, n, sets, epochs, finetunes, recipe, seed):
     if k==1: return log
     del source
     (i,j),valid = (torch.as_tensor(p) for p in sets(k,'T','train')),sets(k,'T','valid')
-    log += finetune(G, lambda b: F.l1_loss(G(raw(i[b])), raw(j[b])), len(i), finetunes, torch.optim.Adam(G.parameters(), r['lr_T']),
+    log += finetune(G, lambda b: F.l1_loss(G(raw(i[b])), raw(j[b])), len(i), finetunes, torch.optim.Adam(G.parameters(), r['lr_TG']),
                     (seed,'TG',k), r['bs'], lambda: judge(G, D, raw, valid))                          # l. 10
     G.eval()
     fakes = reconstruct(G, raw, i)                                                                    # l. 11
-    sgd = torch.optim.SGD(D.parameters(), r['lr_T'], momentum=r['momentum'], nesterov=True)
+    sgd = torch.optim.SGD(D.parameters(), r['lr_TD'], momentum=r['momentum'], nesterov=True)
     log += finetune(D, critic_loss(D, raw, j, fakes, r['d_max']), len(j), finetunes, sgd, (seed,'TD',k), r['bs'], lambda: judge(G, D, raw, valid)) # l. 12
     return log
 
