@@ -16,7 +16,7 @@ from .core import GascaError, cached_run, code_hash, device, get_preset, models_
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
 from .layers import n_params
 from .models import encoder, load_gasca, pretrain
-from .train import finetune, init_variance_, pixels
+from .train import finetune, pixels
 
 # %% ../nbs/07_classify.ipynb #7fac130a
 def classifier(body:nn.Module, # x -> planes
@@ -29,8 +29,11 @@ def classifier(body:nn.Module, # x -> planes
 
 def fresh_encoder(nf:int, px:int # Filters; side of the image in pixels
 )->nn.Sequential: # x -> planes
-    "The stack's encoder with Algorithm 2's initial weights: the control."
-    return init_variance_(nn.Sequential(*(encoder(k, nf, px) for k in (1,2,3,4))), 1)
+    "The stack's encoder with He's initial weights: the control."
+    body = nn.Sequential(*(encoder(k, nf, px) for k in (1,2,3,4)))
+    for m in body.modules():
+        if isinstance(m, (nn.Conv2d, nn.Linear)): nn.init.kaiming_normal_(m.weight); nn.init.zeros_(m.bias)
+    return body
 
 # %% ../nbs/07_classify.ipynb #c6c519b3
 def fit(net:nn.Module, corpus:Corpus, # x -> logits; faces with emotions

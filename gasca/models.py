@@ -141,7 +141,6 @@ def to_front(G:Generator, # From `load_gasca`
     faces:np.ndarray, # n,h,w uint8, cropped as the corpus is
 )->np.ndarray: # n,h,w uint8
     "Turn faces to the front."
-    px = faces.shape[-1]
     try: y = reconstruct(G, lambda r: to_tensor(faces[r.numpy()]).to(device()), np.arange(len(faces)))
     except GascaError as e: raise GascaError(f'faces of {faces.shape[1:]} do not fit this model: {e}') from None
     return (y[:,0]*255).round().byte().cpu().numpy()

@@ -94,17 +94,18 @@ def replicate(size:str, # smoke, quick, full or auto
     seeds:list, # Seeds
     out:Path, # Folder of the report
     force:bool=False, # Do finished steps again
-    only:list=None, # Steps to run, as (notebook, parameters, share); the plan if None
 ):
     "Render what is missing, then run the plan, skipping what is done."
     nbs,out = root()/'nbs',Path(out).resolve()
     if not nbs.is_dir(): raise GascaError(f'no notebooks in {nbs.parent}; run gasca_replicate inside a clone of the project')
     os.environ.update(IN_TEST='1', GASCA_PROGRESS=str(out/'.progress')) # no export while running; where progress lines go
     out.mkdir(parents=True, exist_ok=True)
-    key,log,times = corpora_key(size),out/'steps.json',out/'timings.json'
+    log,times = out/'steps.json',out/'timings.json'
     if not log.is_file(): shutil.rmtree(out/'runs', ignore_errors=True) # run files that came with the clone: this replication makes its own
     done,took = (load_json(f) if f.is_file() else {} for f in (log, times))
-    steps = only or plan(size, seeds, os.path.relpath(out, nbs))
+    print('rendering the corpora that are missing', flush=True)
+    with Status(out/'.progress', 'rendering'): key = corpora_key(size)
+    steps = plan(size, seeds, os.path.relpath(out, nbs))
     left = {i:took.get(step_name(nb, p), share*8) for i,(nb,p,share) in enumerate(steps)}
     for i,(nb,p,share) in enumerate(steps):
         name,key,t = step_name(nb, p),step_key(nb, p, key, nbs),time.time()

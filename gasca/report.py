@@ -237,7 +237,9 @@ RECON = '''## Figure 3
 ![Turned faces, what GASCA₂ makes of them, and the true frontal pictures](figure3_seed{seed}.png)
 
 {corpus}, people whom no network was trained on. Rows of three: input, reconstruction, true frontal picture; columns: yaw. Nobody chose them:
-they are the first test people in the order of their numbers (person / recording / light: {ids}). The worst cases are in {nb}.
+they are the first test people in the order of their numbers (person / recording / light: {ids}). And the four people whom it turns worst:
+
+![The worst cases, in the same order](worst_seed{seed}.png)
 
 ### Error by yaw
 
@@ -394,8 +396,9 @@ FIGURES = dict(recall_by_class=fig_recall, recon_by_yaw=fig_recon, adversary=fig
 def write_report(out # Folder with runs/; the report goes there
 )->Path: # Its README.md
     "Write report, tables and figures from the run files in `out`."
-    out = Path(out); runs = read_runs(out); seed = min(runs['recon']); fig3 = out/f'figure3_seed{seed}.png'
-    if not fig3.is_file(): raise GascaError(f'{fig3} is missing; 06_recon with seed {seed} makes it')
+    out = Path(out); runs = read_runs(out); seed = min(runs['recon'])
+    for f in (out/f'{name}_seed{seed}.png' for name in ('figure3','worst')):
+        if not f.is_file(): raise GascaError(f'{f} is missing; 06_recon with seed {seed} makes it')
     def write(name, text):
         with atomic(out/name) as f: f.write_text(text, encoding='utf-8')
     for name,f in FIGURES.items(): save_figure(f(runs), out/f'{name}.png')
