@@ -14,8 +14,8 @@ BIN := .venv/bin
 replicate: .venv/ready # render the corpora, run the notebooks, write the report
 	$(BIN)/gasca_replicate --preset $(PRESET)
 
-test: .venv/ready # every notebook's cells, then the tests
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/nbdev_test --n_workers 2
+test: .venv/ready # every notebook's cells, one notebook at a time since they share caches; then the tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nbdev_test --n_workers 1
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
 
 lab: .venv/ready # read and run the notebooks

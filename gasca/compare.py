@@ -170,7 +170,7 @@ def right(runs:dict, name:str, seed:int # From `read_runs`; a test; a seed
 def paired(runs:dict, split:str='image' # From `read_runs`; image or person
 )->pd.DataFrame:
     "Compare models on the same images, seed by seed."
-    pairs = [(f'cnn2a_{split}', f'{m}_{split}') for m in ('resnet34','cnn1','random')]
+    pairs = [(f'cnn2a_{split}', f'{m}_{split}') for m in ('resnet34','cnn1','random','alg2')]
     if split=='image': pairs.append(('cnn2b/nao', 'random2b/nao'))
     def row(a, b, s):
         x,y = right(runs, a, s),right(runs, b, s); m = mcnemar(x, y)

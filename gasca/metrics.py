@@ -76,7 +76,7 @@ def plot_confusion(cm, # Integer counts
     return ax
 
 # %% ../nbs/08_results.ipynb #277474a0
-KDEF_MODELS = ('resnet34','cnn1','cnn2a','random')
+KDEF_MODELS = ('resnet34','cnn1','cnn2a','random','alg2')
 MAKERS = {'pretrain_gasca1':'05_pretrain', 'pretrain_gasca2':'05_pretrain', 'recon':'06_recon',
           'cnn2b':'07_classify', 'random2b':'07_classify',
           **{f'{m}_{s}':'09_baseline' if m=='resnet34' else '07_classify' for m in KDEF_MODELS for s in ('image','person')}}
@@ -193,7 +193,7 @@ def sample_runs(out, # Folder to write into
 ):
     "Write run files with the paper's own counts, to test tables and report."
     C = {k:np.array(v) for k,v in counts().items()}; wild = 2*C['CNN2b']
-    kdef = dict(resnet34=fewer(np.diag(C['n']), C['n']-C['Resnet34']), cnn1=C['CNN1'], cnn2a=C['CNN2a'], random=fewer(C['CNN1'], 10))
+    kdef = dict(resnet34=fewer(np.diag(C['n']), C['n']-C['Resnet34']), cnn1=C['CNN1'], cnn2a=C['CNN2a'], random=fewer(C['CNN1'], 10), alg2=fewer(C['CNN1'], 20))
     sha,start = {n:{'images.npy':n} for n in ('KDEF','JAFFE','NAO')},lambda m: START.get(m, 'random')
     for s in seeds:
         for m,cm in kdef.items():
@@ -286,7 +286,7 @@ def md(t:pd.DataFrame # Any table of text
     return flat.to_markdown(disable_numparse=True)
 
 # %% ../nbs/08_results.ipynb #5b6a2cac
-SHOWN = dict(resnet34='ResNet-34', cnn1='CNN₁', cnn2a='CNN₂ₐ', random='random weights', cnn2b='CNN₂ᵦ', random2b='random weights')
+SHOWN = dict(resnet34='ResNet-34', cnn1='CNN₁', cnn2a='CNN₂ₐ', random='random weights', alg2='Alg. 2 weights', cnn2b='CNN₂ᵦ', random2b='random weights')
 
 def model_of(name:str # E.g. cnn1_image or cnn2b/nao
 )->str:
@@ -315,7 +315,7 @@ def table1(runs:dict, split:str='image' # From `read_runs`; image or person
 )->pd.DataFrame:
     "Build Table I: CNN1 and CNN2a, the paper beside ours, and the control."
     ours = f"ours ({corpus_of(runs, f'cnn1_{split}')})"; columns = {}
-    for m,p in dict(cnn1='CNN1', cnn2a='CNN2a', random='').items():
+    for m,p in dict(cnn1='CNN1', cnn2a='CNN2a', random='', alg2='').items():
         if p and split=='image': columns[SHOWN[m],'paper (KDEF)'] = paper_column(p)
         columns[SHOWN[m],ours] = tidy(runs, f'{m}_{split}')
     return beside(columns)

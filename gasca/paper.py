@@ -135,9 +135,9 @@ C8|VII, X|pretraining for pose is what helps|07_classify: CNN2a minus the same C
 C9|III, X|training against D helps and stays stable|06_recon: L1 with the adversary over L1 without, unseen people
 C10|VIII|frontal images are misclassified more often|08_results: CNN2a's error rate at 0 over that at ±45
 C11|VI|no seam divides the pictures|06_recon: horizontal gradient at the mid-line over its neighbours', relative to the target's
-C12|IV, X|ConvMLP moves features further than convolutions can|no run: L1 at ±45 and ±60 with ConvMLP minus with plain convolutions
+C12|IV, X|ConvMLP moves features further than convolutions can|05_pretrain: L1 at ±45 and ±60 with ConvMLP minus with plain convolutions
 C13|VI|GASCA2 rebuilds slightly better than GASCA1|06_recon: L1 of GASCA2 minus GASCA1, one common target
-C14|III|fine-tuning the stack stops errors adding up|no run: L1 with Algorithm 3 over L1 without, unseen people
+C14|III|fine-tuning the stack stops errors adding up|05_pretrain: L1 with Algorithm 3 over L1 without, unseen people
 C15|IV|sharing W makes it many orders of magnitude smaller|04_layers: weights of an unshared W over the shared one's
 """
 
