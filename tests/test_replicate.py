@@ -7,11 +7,12 @@ from gasca.paper import PAPER
 from gasca.train import LITERAL, RECIPE
 
 ROOT = Path(__file__).parent.parent
+SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # the console script of this environment
 
 def command(out, models, *more):
     "The console script, with its own checkpoints; rendered corpora are shared."
     env = dict(os.environ, GASCA_MODELS=str(models), OMP_NUM_THREADS='1')
-    return subprocess.Popen([sys.executable, '-c', 'from gasca.replicate import gasca_replicate; gasca_replicate()', '--preset', 'smoke', '--out', str(out), *more],
+    return subprocess.Popen([SCRIPT, '--preset', 'smoke', '--out', str(out), *more],
                             cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 def results(out): return sorted(p.relative_to(out) for p in out.rglob('*') if p.suffix in ('.md','.csv','.png') or p.parent.name=='runs')
@@ -55,7 +56,7 @@ def test_killed_and_resumed_gives_the_same_bytes(whole, tmp_path):
 
 @pytest.mark.parametrize('args,says', [(['--preset','fast'], 'unknown preset'), (['--seeds','x'], 'not a list of numbers'), (['--seeds','3-1'], 'empty')])
 def test_bad_arguments(args, says):
-    p = subprocess.run([sys.executable, '-c', 'from gasca.replicate import gasca_replicate; gasca_replicate()', *args], cwd=ROOT, capture_output=True, text=True)
+    p = subprocess.run([SCRIPT, *args], cwd=ROOT, capture_output=True, text=True)
     assert p.returncode!=0 and says in p.stderr and len(p.stderr.strip().splitlines())==1
 
 def test_constants_are_the_papers():
