@@ -225,7 +225,7 @@ def d_table(runs:dict, names=ADVERSARY # From `read_runs`; runs to show where th
     return pd.DataFrame(cols, index if cols else None).rename_axis('step, phase')
 
 # %% ../nbs/09a_compare.ipynb #42ca80b7
-UNDOES = dict(lr_G='D1', lr_D='D2', bn='D3', w='D4', sn='D4', d_max='D4', epochs='D9', finetune='D9')
+UNDOES = dict(lr_G='D1', lr_D='D2', bn='D3', w='D4', sn='D4', d_max='D4', lr_TD='D15', epochs='D9', finetune='D9')
 
 def changes(run:dict, base:dict # Two pretraining runs
 )->dict: # Setting -> its value in `run`
