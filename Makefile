@@ -3,7 +3,7 @@ PYTHON ?= python3
 PRESET ?= auto
 BIN := .venv/bin
 
-.PHONY: replicate test lab report clean
+.PHONY: replicate test lab report bench clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -23,6 +23,10 @@ lab: .venv/ready # read and run the notebooks
 
 report: .venv/ready # the report again, from the run files alone
 	$(BIN)/gasca_report reports/quick
+
+bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
+	mkdir -p reports/quick/notebooks
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/papermill nbs/11_speed.ipynb reports/quick/notebooks/11_speed.ipynb --cwd nbs -k python3 --no-progress-bar -p people 60 -p repeats 5 -p nf 32 -p out ../reports
 
 clean: # caches; run files and reports stay
 	rm -rf data models

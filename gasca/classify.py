@@ -7,12 +7,13 @@ __all__ = ['SPLITS', 'LR', 'classifier', 'fresh_encoder', 'fit', 'labels', 'pred
            'cfe_run']
 
 # %% ../nbs/07_classify.ipynb #700fedce
+import json
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
 from sklearn.metrics import confusion_matrix
 from torch import nn
-from .core import GascaError, cached_run, code_hash, device, get_preset, models_dir, seed_everything
+from .core import GascaError, cached_run, code_hash, device, get_preset, models_dir, seed_everything, sha256
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
 from .layers import n_params
 from .models import encoder, load_gasca, pretrain
@@ -25,12 +26,13 @@ def classifier(body:nn.Module, # x -> planes
 )->nn.Sequential: # x -> logits
     "Put a softmax layer on an encoder (§VII)."
     with torch.no_grad(): n = body.eval()(torch.zeros(1, 1, px, px, device=next(body.parameters()).device)).numel()
-    return nn.Sequential(body, nn.Flatten(), nn.Linear(n, n_out)).to(next(body.parameters()).device)
+    return nn.Sequential(body, nn.Flatten(), nn.Linear(n, n_out)).to(next(body.parameters()).device, memory_format=torch.channels_last)
 
-def fresh_encoder(nf:int, px:int # Filters; side of the image in pixels
+def fresh_encoder(nf:int, px:int, # Filters; side of the image in pixels
+    bn:bool=False, # Batch normalisation
 )->nn.Sequential: # x -> planes
     "The stack's encoder with He's initial weights: the control."
-    body = nn.Sequential(*(encoder(k, nf, px) for k in (1,2,3,4)))
+    body = nn.Sequential(*(encoder(k, nf, px, bn) for k in (1,2,3,4)))
     for m in body.modules():
         if isinstance(m, (nn.Conv2d, nn.Linear)): nn.init.kaiming_normal_(m.weight); nn.init.zeros_(m.bias)
     return body
@@ -40,14 +42,15 @@ def fit(net:nn.Module, corpus:Corpus, # x -> logits; faces with emotions
     rows, # Rows to train on
     epochs:int, opt, # Epochs; optimiser over net
     key:tuple, # Names the shuffles
-    sched=None, # Learning-rate schedule, stepped every epoch
+    rate=None, # Epoch -> factor on the learning rate; None keeps it constant
     bs:int=64, # Batch size
+    keep=None, # Checkpoint file
 )->list: # One dict an epoch
     "Train a classifier with cross-entropy (Alg. 3)."
     source = pixels(torch.from_numpy(np.array(corpus.images))[:,None].to(device()))
     rows,y = torch.as_tensor(rows),labels(corpus).to(device())
     loss = lambda b: F.cross_entropy(net(source(rows[b])), y[rows[b]])
-    return finetune(net, loss, len(rows), epochs, opt, key, bs, lambda: (sched.step() if sched else None) or {})
+    return finetune(net, loss, len(rows), epochs, opt, key, bs, rate=rate, keep=keep)
 
 def labels(corpus:Corpus)->torch.Tensor: # One class number an image
     "Number a corpus' emotions, A D F H N Sa Su = 0..6."
@@ -78,38 +81,41 @@ def outcome(net:nn.Module, corpus:Corpus, rows # x -> logits; faces; test rows
 SPLITS = dict(image=split_images, person=split_test_people)
 
 def kdef_runs(name:str, build, # e.g. 'cnn2a'; () -> fresh network on the device
-    optimise, # (network, epochs) -> (optimiser, schedule or None)
+    optimise, # (network, epochs) -> (optimiser, `rate` of `fit`)
     kdef:Corpus, epochs:int, # Faces; epochs
     seed:int, out, # Names every random choice; folder of the run files
     bs:int=64, **facts, # Batch size; what else the result depends on
 )->dict: # Split -> result
     "Train and test a classifier on both KDEF splits."
-    def work(split, s):
+    def work(split, s, keep):
         seed_everything(seed, name, split)
-        net = build(); opt,sched = optimise(net, epochs)
-        log = fit(net, kdef, s['train'], epochs, opt, (seed, 'C', name, split), sched, bs)
+        net = build(); opt,rate = optimise(net, epochs)
+        log = fit(net, kdef, s['train'], epochs, opt, (seed, 'C', name, split), rate, bs, keep)
         return dict(outcome(net, kdef, s['test']), log=log, params=n_params(net))
     def run(split):
         s = SPLITS[split](kdef.table, seed)
         inputs = dict(facts, what=name, split=split, split_hash=split_hash(s), seed=seed, epochs=epochs, bs=bs, corpus=kdef.info['name'], rendered=kdef.info['rendered'],
                       corpus_sha256=kdef.info['sha256'], device=device())
-        return cached_run(Path(out)/'runs'/f'{name}_{split}_seed{seed}.json', inputs, lambda: work(split, s))
+        keep = models_dir()/'running'/f"{name}_{split}_seed{seed}_{sha256(json.dumps(inputs, sort_keys=True).encode())[:8]}.safetensors"
+        r = cached_run(Path(out)/'runs'/f'{name}_{split}_seed{seed}.json', inputs, lambda: work(split, s, keep))
+        keep.unlink(missing_ok=True); return r
     return {split:run(split) for split in SPLITS}
 
 LR = .001 # §VII prints .01: Reading 68, D14
 
 def adam(net:nn.Module, epochs:int # Network; epochs (unused: the rate is constant)
-)->tuple: # Optimiser, no schedule
+)->tuple: # Optimiser, no `rate`
     "Adam, as §VII says."
-    return torch.optim.Adam(net.parameters(), LR),None
+    return torch.optim.Adam(net.parameters(), LR, fused=True),None
 
 # %% ../nbs/07_classify.ipynb #4913b272
 def combine(corpora:list, # Corpora of one size
     name:str # Its name
 )->Corpus:
     "Put corpora behind one another."
-    table = pd.concat([c.table for c in corpora], ignore_index=True)
-    return Corpus(np.concatenate([c.images for c in corpora]), table.assign(person=table.corpus+'/'+table.person), dict(name=name, rendered=all(c.info['rendered'] for c in corpora),
+    table,drawn = pd.concat([c.table for c in corpora], ignore_index=True),[c.info['name'] for c in corpora if c.info['rendered']]
+    if drawn: name = f'Rendered{name}' if len(drawn)==len(corpora) else f"{name} with {', '.join(drawn)}"
+    return Corpus(np.concatenate([c.images for c in corpora]), table.assign(person=table.corpus+'/'+table.person), dict(name=name, rendered=bool(drawn),
                   sha256={c.info['name']:c.info['sha256'] for c in corpora}, counts=dict(images=len(table))))
 
 # %% ../nbs/07_classify.ipynb #9edd2961
@@ -124,6 +130,6 @@ def cfe_run(name:str, build, # e.g. 'cnn2b'; () -> fresh network on the device
         seed_everything(seed, name, 'cfe')
         net = build(); log = fit(net, cfe, s['train'], epochs, adam(net, epochs)[0], (seed, 'C', name, 'cfe'))
         return dict(cfe=outcome(net, cfe, s['test']), nao=outcome(net, nao, np.arange(len(nao))), log=log, params=n_params(net))
-    inputs = dict(facts, what=name, seed=seed, epochs=epochs, corpus=cfe.info['name'], test=nao.info['name'], rendered=cfe.info['rendered'] and nao.info['rendered'],
+    inputs = dict(facts, what=name, seed=seed, epochs=epochs, corpus=cfe.info['name'], test=nao.info['name'], rendered=cfe.info['rendered'] or nao.info['rendered'],
                   corpus_sha256=[cfe.info['sha256'], nao.info['sha256']], split_hash=split_hash(s), device=device())
     return cached_run(Path(out)/'runs'/f'{name}_seed{seed}.json', inputs, work)

@@ -172,11 +172,12 @@ def paired(runs:dict, split:str='image' # From `read_runs`; image or person
     "Compare models on the same images, seed by seed."
     pairs = [(f'cnn2a_{split}', f'{m}_{split}') for m in ('resnet34','cnn1','random','alg2')]
     if split=='image': pairs.append(('cnn2b/nao', 'random2b/nao'))
+    pairs += [(f'{a}_{split}', f'{b}_{split}') for a,b in (('cnn2a-bn','random-bn'), ('cnn2a','cnn2a-bn')) if f'{b}_{split}' in runs] # D3
     def row(a, b, s):
         x,y = right(runs, a, s),right(runs, b, s); m = mcnemar(x, y)
         return {'A and B':f'{model_of(a)} and {model_of(b)}', 'corpus':corpus_of(runs, a), 'seed':str(s),
                 'A minus B, points':f'{100*(x.mean()-y.mean()):+.2f}', 'only A right':str(m['only_a']), 'only B right':str(m['only_b']), 'p (McNemar)':f"{m['p']:.3g}"}
-    return pd.DataFrame([row(a, b, s) for a,b in pairs for s in runs['recon']]).set_index('A and B')
+    return pd.DataFrame([row(a, b, s) for a,b in pairs for s in runs['recon'] if all(s in runs[n.partition('/')[0]] for n in (a, b))]).set_index('A and B')
 
 # %% ../nbs/09a_compare.ipynb #8c900306
 STACKS = dict(gasca1='GASCA₁', gasca2='GASCA₂')

@@ -182,11 +182,12 @@ def progress(it, # Iterable
 
 # %% ../nbs/00_core.ipynb #834d4f2d
 PRESETS = dict(
-    smoke=dict(px=48, nf=8,  epochs=1,   finetune=1,  classify=1,  cfe=1, resnet=1,   seeds=[0]),
-    quick=dict(px=48, nf=32, epochs=4,   finetune=3,  classify=10, cfe=2, resnet=4,   seeds=[0]),
-    full =dict(px=48, nf=32, epochs=100, finetune=20, classify=10, cfe=2, resnet=100, seeds=[0,1,2,3,4]))
+    smoke   =dict(px=48, nf=8,  epochs=1,   finetune=1,  classify=1,  cfe=1, resnet=1,   seeds=[0]),
+    quick   =dict(px=48, nf=32, epochs=4,   finetune=3,  classify=10, cfe=2, resnet=5,   seeds=[0]),
+    standard=dict(px=48, nf=32, epochs=8,   finetune=5,  classify=10, cfe=2, resnet=30,  seeds=[0,1,2]),
+    full    =dict(px=48, nf=32, epochs=100, finetune=20, classify=10, cfe=2, resnet=100, seeds=[0,1,2,3,4]))
 
-def get_preset(name:str # smoke, quick, full, or auto (full with CUDA, else quick)
+def get_preset(name:str # smoke, quick, standard, full, or auto (full with CUDA, else quick)
 )->dict: # Sizes, with the preset's name
     "Return a preset's sizes."
     name = ('full' if device()=='cuda' else 'quick') if name=='auto' else choose('preset', name, [*PRESETS, 'auto'])

@@ -752,17 +752,17 @@ PLANS = dict(multipie=_multipie, kdef=_kdef, ckplus=_ckplus, jaffe=_jaffe, feedt
 _nine,_three,_five = tuple(range(-60,61,15)),(-45,0,45),(-90,-45,0,45,90)
 _sizes = lambda keys,**k: {preset:dict(zip(keys.split(),x)) for preset,x in k.items()}
 SIZES = dict(
-    multipie=_sizes('people recordings yaws lights px', smoke=(12,1,_nine,3,48), quick=(600,1,_nine,3,48), full=(337,None,_nine,None,48)),
-    kdef    =_sizes('people recordings yaws px', smoke=(6,1,_three,48), quick=(70,2,_three,48), full=(70,2,_five,48)),
-    ckplus  =_sizes('people recordings px', smoke=(4,2,48), quick=(60,None,48), full=(118,None,48)),
-    jaffe   =_sizes('people recordings px', smoke=(2,1,48), quick=(10,3,48), full=(10,3,48)),
-    feedtum =_sizes('people recordings px', smoke=(2,1,48), quick=(18,3,48), full=(18,3,48)),
-    naofaces=_sizes('people px', smoke=(4,48), quick=(28,48), full=(28,48)))
+    multipie=_sizes('people recordings yaws lights px', smoke=(12,1,_nine,3,48), quick=(540,1,_nine,3,48), standard=(900,1,_nine,3,48), full=(337,None,_nine,None,48)),
+    kdef    =_sizes('people recordings yaws px', smoke=(6,1,_three,48), quick=(70,2,_three,48), standard=(70,2,_three,48), full=(70,2,_five,48)),
+    ckplus  =_sizes('people recordings px', smoke=(4,2,48), quick=(60,None,48), standard=(60,None,48), full=(118,None,48)),
+    jaffe   =_sizes('people recordings px', smoke=(2,1,48), quick=(10,3,48), standard=(10,3,48), full=(10,3,48)),
+    feedtum =_sizes('people recordings px', smoke=(2,1,48), quick=(18,3,48), standard=(18,3,48), full=(18,3,48)),
+    naofaces=_sizes('people px', smoke=(4,48), quick=(28,48), standard=(28,48), full=(28,48)))
 BOUNDS = dict(multipie=dict(people=999), kdef=dict(people=70,recordings=2), ckplus=dict(people=118), jaffe=dict(people=10,recordings=9),
     feedtum=dict(people=999,recordings=9), naofaces=dict(people=99)) # largest values
 
 def plan(name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
-    preset='quick', # smoke, quick or full
+    preset='quick', # smoke, quick, standard or full
     **sizes, # Any key of SIZES[name][preset], e.g. people=10
 )->tuple: # Sizes, list of takes
     "Plan a corpus without rendering it."
@@ -834,7 +834,7 @@ def _whole(d):
     except (GascaError,OSError,KeyError): return False
 
 def render_corpus(name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
-    preset='quick', # smoke, quick or full
+    preset='quick', # smoke, quick, standard or full
     out=None, # Folder for rendered corpora, default data_dir()/'rendered'
     **sizes, # Any key of SIZES[name][preset], e.g. people=10
 )->Corpus:
@@ -849,7 +849,7 @@ def render_corpus(name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
 @call_parse
 @cli
 def gasca_render(name:str, # Corpus: multipie, kdef, ckplus, jaffe, feedtum or naofaces
-    preset:str='quick', # smoke, quick or full
+    preset:str='quick', # smoke, quick, standard or full
     out:str=None, # Folder for rendered corpora
     people:int=None, # Number of people
     px:int=None, # Side of the images in pixels

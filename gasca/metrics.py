@@ -172,7 +172,7 @@ def sample_run(out, name:str, seed:int, result:dict, **inputs): # Folder; file n
 
 def sample_pretrain(out, model:str, seed:int, result={}, **changes): # Folder; name; seed; what to add; what the variant's sizes change
     "Write a made-up pretraining run."
-    sizes = dict(nf=32, px=48, epochs=1, finetune=1, w=.02, d_max=.8, bn=True, sn=True, light=model!='gasca1')|changes
+    sizes = dict(nf=32, px=48, epochs=1, finetune=1, w=.02, d_max=.8, bn=False, sn=True, light=model!='gasca1')|changes
     log = [dict(phase=p, step=k, epoch=1, l1=.1, d_real=60.+k, d_fake=70.+k, **(dict(d_steps=.5) if p=='L' else {}))
            for k in (1,2,3,4) for p in ('L','TG','TD')[:1 if k==1 else 3]]
     sample_run(out, f'pretrain_{model}', seed, dict(log=log, sha256=model, people=dict(train=7, valid=2, test=1))|result,
@@ -198,7 +198,7 @@ def sample_runs(out, # Folder to write into
     for s in seeds:
         for m,cm in kdef.items():
             for split,worse in dict(image=0, person=20).items():
-                o = dict(sample_outcome(fewer(cm, s+worse), ('-45','0','45')), params=21_281_991 if m=='resnet34' else 249_875)
+                o = dict(sample_outcome(fewer(cm, s+worse), ('-45','0','45')), params=21_281_991 if m=='resnet34' else 249_619)
                 sample_run(out, f'{m}_{split}', s, o, what=m, split=split, split_hash=f'{split}{s}', start=start(m), epochs=1,
                            corpus='SampleKDEF', corpus_sha256=sha['KDEF'])
         for m,worse in dict(cnn2b=0, random2b=1).items():
@@ -213,8 +213,8 @@ def sample_variants(out, seed:int): # Folder; seed
     "Write made-up variants: one alone, one that diverged, one worse by 0.05."
     end = dict(phase='TD', step=4, epoch=1, l1=.15, d_real=60., d_fake=80.)
     sample_pretrain(out, 'gasca2-alone', seed, w=0.)
-    sample_pretrain(out, 'gasca2-literal', seed, dict(diverged='step 1, epoch 1, batch 3: loss is [nan]'), bn=False, sn=False, w=1.)
-    sample_pretrain(out, 'gasca2-nobn', seed, dict(log=[end]), bn=False)
+    sample_pretrain(out, 'gasca2-literal', seed, dict(diverged='step 1, epoch 1, batch 3: loss is [nan]'), sn=False, w=1.)
+    sample_pretrain(out, 'gasca2-bn', seed, dict(log=[end]), bn=True)
 
 # %% ../nbs/08_results.ipynb #12711e89
 def shares(right, of # Counts by class: right images, all images
@@ -286,7 +286,8 @@ def md(t:pd.DataFrame # Any table of text
     return flat.to_markdown(disable_numparse=True)
 
 # %% ../nbs/08_results.ipynb #5b6a2cac
-SHOWN = dict(resnet34='ResNet-34', cnn1='CNN₁', cnn2a='CNN₂ₐ', random='random weights', alg2='Alg. 2 weights', cnn2b='CNN₂ᵦ', random2b='random weights')
+SHOWN = {'resnet34':'ResNet-34', 'cnn1':'CNN₁', 'cnn2a':'CNN₂ₐ', 'random':'random weights', 'alg2':'Alg. 2 weights', 'cnn2b':'CNN₂ᵦ', 'random2b':'random weights',
+         'cnn2a-bn':'CNN₂ₐ with batch norm', 'random-bn':'random weights with batch norm'}
 
 def model_of(name:str # E.g. cnn1_image or cnn2b/nao
 )->str:

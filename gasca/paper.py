@@ -251,7 +251,7 @@ _r_data = """
 45|V|19 copies of every image|shots 00 to 18 of 20|ambiguous|gasca.corpora
 46|V|"cumulative" luminance, nearest to the mean|0.2126 R + 0.7152 G + 0.0722 B, per scene and camera|ambiguous|gasca.data
 47|V|GASCA2's light target: at which steps?|at every step|silent|gasca.data
-48|V|range, colour, crop, alignment|grey, [0,1], square crop, no landmarks|silent|gasca.corpora
+48|V|range, colour, crop, alignment|grey, [0,1], a square framing the head as the rendered 20 cm do, found by OpenCV's cascades, one scale a camera; no landmarks|silent|gasca.corpora
 49|V, Fig. 3|±60 claimed, positive yaws shown|both signs reported|silent|gasca.report"""
 
 # %% ../nbs/01_paper.ipynb #3113c71f
@@ -259,7 +259,7 @@ _r_layers = """
 50|IV, VI|100 units spare pooling; planes are not reduced|plane to 100 units, a 10 x 10 plane|inconsistent|gasca.layers
 51|V|filters a layer|32 in all (D6)|silent|gasca.models
 52|IV|padding and stride of ConvMLP|valid, stride 1|silent|gasca.layers
-53|II|biases; batch normalisation and dropout are only cited|biases; batch normalisation (D3); no dropout|silent|gasca.models
+53|II|biases; batch normalisation and dropout are only cited|biases; no batch normalisation (D3); no dropout|silent|gasca.models
 54|V|HalfConv's kernel|3 x 3|silent|gasca.layers
 55|IV|half a convolution's parameters|as many, on half the plane (D10)|inconsistent|gasca.layers|C7: ratio 1
 56|IV|the left of the face; padding on the right|the image's left half|ambiguous|gasca.layers
@@ -339,7 +339,7 @@ units|100|V|100|10 x 10 planes|50
 kernels|(5, 3, 3, 3)|V|5, 3, 3, 3|three ConvMLPs; HalfConv's follows from Eq. 7|10 54
 filters|silent|V|32|all layers (D6)|51
 pixels|silent|V|48|a gap-free deconvolution lands on it (D6)|48
-batch_norm|silent|II|on|(D3)|53
+batch_norm|silent|II|off|(D3)|53
 dropout|silent|II|none|cited only|53
 yaws|(-60, -45, -30, -15, 0, 15, 30, 45, 60)|V|the same|Eq. 8, d = 15|38 49
 alphas|(45, 30, 15, 0)|V|the same|k = 1..4|38
@@ -354,7 +354,9 @@ cfe_split|0.8|VIII|0.8|for CFE's own test|73
 resnet_lr|0.1|IX|0.1|SGD|87
 resnet_momentum|0.9|IX|0.9|Nesterov|87
 resnet_epochs|100|IX|100 (full)|"trained for 100"|67 87
-resnet_batch|silent|IX|32|fb.resnet.torch|87
+resnet_batch|silent|IX|128|at 32 the loss stays at ln 7|87
+resnet_start|silent|IX|each block as the identity|else the loss stays at ln 7|87
+resnet_warmup|silent|IX|3 epochs|else the loss stays at ln 7|87
 resnet_decay|silent|IX|1e-4|fb.resnet.torch|87
 resnet_schedule|silent|IX|x 0.1 at 30, 60 and 90 %|fb.resnet.torch|87
 """
@@ -371,7 +373,7 @@ _deviations = """
 id|readings|where|paper|ours|kind|why|effect
 D1|62 64|V|G's rates 0.1, 0.3, 0.5, 0.7|0.001 at every step|infeasible|one Adam step at 0.1 is 2.4 to 9.7 sd of a weight
 D2|63|V|D's third rate 0.5|0.05|typo|breaks the pattern
-D3|53|II, V|no batch normalisation|batch normalisation|silent|steadies the stacks; only cited in the paper
+D3|53|II, V|batch normalisation cited, not said to be used|none|silent|nothing needs it; with it random weights catch up with pretrained ones
 D4|33 59|Alg. 2 l. 16-21|weight 1:1, D always steps|smaller weight, bounded critic, balanced steps|infeasible|as listed, G collapses
 D5|43 70 72|V, VII|Multi-PIE, KDEF, CK+, JAFFE, FEEDTUM, NAOFaces|rendered corpora|unavailable|licensed, or never published
 D6|48 51|V|sizes unsaid|48 px, 32 filters|silent|every weight-sharing claim holds for any
@@ -382,8 +384,8 @@ D10|55|IV|HalfConv with half the parameters|as many as a convolution|inconsisten
 D11|70|VII|878 test images, Su 124|880, Su 126|unavailable|the list was not published
 D12|78|Table III|one total, micro or macro|micro, macro beside it|inconsistent|one metric for all models
 D13|42|V|each pose subset split 70/30|one split by person|ambiguous|else validation images of one step train the next
-D14|68|VII|classifiers: Adam at 0.01|0.001|infeasible|at 0.01 every encoder stays at chance|on held-out training images and people of RenderedKDEF, CNN2a: 13.6 and 14.6 % at 0.01, 54.0 and 46.8 % at 0.001
-D15|36|V|D fine-tuned at 0.001|0.03|infeasible|at 0.001 the stack D still guesses|on validation people of RenderedPIE after two epochs: 51 % at 0.001, 86 % at 0.03
+D14|68|VII|classifiers: Adam at 0.01|0.001|infeasible|at 0.01 every encoder stays at chance|on held-out training images and people of RenderedKDEF, CNN2a: 14.4 and 30.9 % at 0.003, 43.3 and 45.1 % at 0.001; with batch normalisation 13.6 and 14.6 % at 0.01
+D15|36|V|D fine-tuned at 0.001|0.03|infeasible|at 0.001 the stack D still guesses|on validation people of RenderedPIE, with batch normalisation: 51 % at 0.001, 86 % at 0.03
 """
 
 def deviations()->pd.DataFrame: # By id D1..: readings, where, paper, ours, kind, why, effect

@@ -16,21 +16,22 @@ from tqdm import tqdm
 from .core import GascaError, choose, cli, code_hash, data_dir, get_preset, load_json, root, save_json, sha256
 
 # %% ../nbs/00a_replicate.ipynb #57ba8285
-def plan(size:str, # Preset: smoke, quick or full
+def plan(size:str, # Preset: smoke, quick, standard or full
     seeds:list, # Seeds
     out:str, # Folder for run files, as the notebooks see it
     ablations:bool=False, # Whether to train the variants that undo one deviation each
+    **where, # data and corpora, for the notebooks that read corpora
 )->list: # (notebook, parameters, share of the time)
     "List the steps of a replication in order."
-    one = dict(size=size, out=out)
+    one = dict(size=size, out=out); run = one|where
     steps = [('01_paper', {}, 1)]
     for s in seeds:
-        for m in VARIANTS+ABLATIONS*ablations if s==seeds[0] else VARIANTS[:2]: steps.append(('05_pretrain', dict(one, model=m, seed=s), 3 if m=='gasca2-literal' else 12))
-        steps += [('06_recon', dict(one, seed=s), 2), ('07_classify', dict(one, seed=s), 12), ('09_baseline', dict(one, seed=s), 25)]
+        for m in VARIANTS+ABLATIONS*ablations if s==seeds[0] else VARIANTS[:2]: steps.append(('05_pretrain', dict(run, model=m, seed=s), 3 if m=='gasca2-literal' else 12))
+        steps += [('06_recon', dict(run, seed=s), 2), ('07_classify', dict(run, seed=s), 12), ('09_baseline', dict(run, seed=s), 25)]
     return steps+[('08_results', dict(out=out), 1), ('10_report', dict(one), 2)]
 
 VARIANTS = ('gasca1','gasca2','gasca2-alone','gasca2-literal') # what is pretrained with the first seed; the others get the two models
-ABLATIONS = ('gasca2-nobn','gasca2-nosn','gasca2-norest','gasca2-w1','gasca2-lr1000th') # each undoes one deviation
+ABLATIONS = ('gasca2-bn','gasca2-nosn','gasca2-norest','gasca2-w1','gasca2-lr1000th') # each changes one thing
 
 # %% ../nbs/00a_replicate.ipynb #23c7f98b
 def parse_seeds(s:str # '0-4', '0,2,5' or a mixture
@@ -92,11 +93,13 @@ def clock(s:float # Seconds
 # %% ../nbs/00a_replicate.ipynb #110a4372
 CORPORA = ('multipie','kdef','ckplus','jaffe','feedtum','naofaces')
 
-def replicate(size:str, # smoke, quick, full or auto
+def replicate(size:str, # smoke, quick, standard, full or auto
     seeds:list, # Seeds
     out:Path, # Folder of the report
     force:bool=False, # Do finished steps again
     ablations:bool=False, # Train the variants that undo one deviation each, too
+    data:str='', # Folder that holds real corpora
+    corpora:str='auto', # auto, real or rendered
 ):
     "Render what is missing, then run the plan, skipping what is done."
     nbs,out = root()/'nbs',Path(out).resolve()
@@ -106,9 +109,9 @@ def replicate(size:str, # smoke, quick, full or auto
     log,times = out/'steps.json',out/'timings.json'
     if not log.is_file(): shutil.rmtree(out/'runs', ignore_errors=True) # run files that came with the clone: this replication makes its own
     done,took = (load_json(f) if f.is_file() else {} for f in (log, times))
-    print('rendering the corpora that are missing', flush=True)
-    with Status(out/'.progress', 'rendering'): key = corpora_key(size)
-    steps = plan(size, seeds, os.path.relpath(out, nbs), ablations)
+    print('preparing the corpora that are missing', flush=True)
+    with Status(out/'.progress', 'corpora'): key = corpora_key(size, data, corpora)
+    steps = plan(size, seeds, os.path.relpath(out, nbs), ablations, data=data, corpora=corpora)
     left = {i:took.get(step_name(nb, p), share*8) for i,(nb,p,share) in enumerate(steps)}
     for i,(nb,p,share) in enumerate(steps):
         name,key,t = step_name(nb, p),step_key(nb, p, key, nbs),time.time()
@@ -129,25 +132,29 @@ def step_name(nb:str, params:dict # Notebook and parameters
     "Name a step, and its executed notebook."
     return '_'.join([nb, *([params['model']] if 'model' in params else []), *([f"seed{params['seed']}"] if 'seed' in params else [])])
 
-def corpora_key(size:str # Preset
+def corpora_key(size:str, # Preset
+    data:str='', # Folder that holds real corpora
+    corpora:str='auto', # auto, real or rendered
 )->str: # Hexadecimal digest
-    "Render the corpora that are missing, and hash them all."
-    from gasca.faces import render_corpus
-    return sha256(json.dumps([render_corpus(c, size).info['sha256'] for c in CORPORA]).encode())
+    "Read or render the corpora that are missing, and hash them all."
+    from gasca.corpora import get_corpus
+    return sha256(json.dumps([get_corpus(c, size, data, corpora).info['sha256'] for c in CORPORA]).encode())
 
 # %% ../nbs/00a_replicate.ipynb #8bf83c73
 @call_parse
 @cli
 def gasca_replicate(
-    preset:str='auto', # auto (full with a CUDA device, else quick), smoke, quick or full
+    preset:str='auto', # auto (full with a CUDA device, else quick), smoke, quick, standard or full
     seeds:str='', # Seeds, e.g. 0-4 or 0,2,5; empty takes the preset's
     out:str='', # Folder of the report; empty takes reports/<preset>
     force:bool=False, # Run finished steps again
     ablations:bool=False, # Also train the variants that undo one deviation each
+    data:str='', # Folder that holds real corpora
+    corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
 ):
     "Run the paper's replication and write its report."
     p = get_preset(preset)
     out = Path(out) if out else root()/'reports'/p['name']
     t = time.time()
-    replicate(p['name'], parse_seeds(seeds) if seeds else p['seeds'], out, force, ablations)
+    replicate(p['name'], parse_seeds(seeds) if seeds else p['seeds'], out, force, ablations, str(Path(data).resolve()) if data else '', corpora)
     print(f'The report is in {os.path.relpath(out)}/README.md ({clock(time.time()-t)})')

@@ -253,7 +253,7 @@ model has done something; below *mean face*, it has seen this face. Bold: the le
 ![Error by yaw](recon_by_yaw.png)
 
 The mid-line of GASCA₂'s pictures, relative to their targets (1 = no seam, C11): {seam}. Run files: `recon_seed*`, by {nb}. Differs from the
-paper because of D3, D4, D5, D6, D9.'''
+paper because of D4, D5, D6, D9.'''
 
 def recon_part(runs:dict)->str: # From `read_runs`
     "Write Figure 3 and the errors by yaw."
@@ -350,7 +350,7 @@ what the listing prescribes and what trains are two things (D1 to D4). The corpo
 
 def closing(runs:dict)->str: # From `read_runs`
     "Say what was easy, what was difficult, and what was not done."
-    c = claims_table(runs); left = [d for d in ('D1','D2','D3','D4') if d not in set(variants(runs).undoes)]
+    c = claims_table(runs); left = [d for d in ('D1','D2','D4') if d not in set(variants(runs).undoes)]
     gone = [f'- {i}: {r.claim}. Not tested: no run of this preset measures it.' for i,r in c[c.verdict==VERDICTS[3]].iterrows()]
     if left: gone.append(f"- Undo {', '.join(left)} one at a time in this preset.")
     if len(runs['recon'])==1: gone.append('- Repeat over seeds: this is one seed, indicative and not conclusive.')

@@ -4,16 +4,18 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'LITERAL', 'Generator', 'Discriminator', 'init_variance_', 'bce', 'adversarial_step', 'set_grad', 'Diverged',
-           'batches', 'epoch_mean', 'pixels', 'features', 'judge', 'train_pair', 'finetune', 'critic_loss', 'gangglw',
-           'one_step', 'reconstruct']
+           'batches', 'epoch_mean', 'pixels', 'features', 'judge', 'epochs_of', 'save_state', 'load_state',
+           'train_pair', 'sgd', 'finetune', 'critic_loss', 'gangglw', 'one_step', 'reconstruct']
 
 # %% ../nbs/03_train.ipynb #e14e3f2a
-import time
+import json, time
 from pathlib import Path
 import numpy as np, torch
 import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
-from .core import GascaError, seed_everything, rng, save_model, load_model, load_json, progress, device
+from .core import GascaError, atomic, seed_everything, rng, save_model, load_model, load_json, progress, device
 
 # %% ../nbs/03_train.ipynb #950bf659
 class Generator(nn.Module):
@@ -132,7 +134,7 @@ def features(encode, # x -> z, frozen
 # %% ../nbs/03_train.ipynb #cb1db30e
 @torch.no_grad()
 def judge(G, D, source, pairs, # Networks, source, (rows of x_phi, rows of x_mu)
-    n:int=2048, # At most so many pairs, evenly spaced
+    n:int=1024, # At most so many pairs, evenly spaced
 )->dict: # L1, and D's accuracy on real and generated in per cent
     "Measure reconstruction and discrimination on held-out pairs."
     G.eval(); D.eval()
@@ -144,6 +146,42 @@ def judge(G, D, source, pairs, # Networks, source, (rows of x_phi, rows of x_mu)
     G.train(); D.train()
     return dict(zip(('l1','d_real','d_fake'), torch.cat(out).mean(0).tolist()))
 
+# %% ../nbs/03_train.ipynb #b9642956
+def epochs_of(n:int, # Number of epochs
+    one, # Epoch -> its dict for the log
+    parts:dict, # Name -> network or optimiser: all that an epoch changes
+    keep=None, # Checkpoint file, or None
+    every:float=60., # Seconds between checkpoints
+)->list: # The log
+    "Run epochs; with `keep`, go on where a killed run stopped."
+    log,t = load_state(keep, parts) if keep and Path(keep).is_file() else [],time.time()
+    for e in range(len(log), n):
+        log.append(one(e))
+        if keep and (e+1==n or time.time()-t>every): save_state(keep, parts, log); t = time.time()
+    return log
+
+def save_state(path, parts:dict, log:list): # A file; networks and optimisers by name; the log so far
+    "Write networks, optimisers and log to one file."
+    flat = {f'{n}/{k}':t.detach().cpu().contiguous() for n,p in parts.items() for k,t in _tensors(p).items()}
+    with atomic(path) as f: save_file(flat, f, metadata=dict(log=json.dumps(log)))
+
+def load_state(path, parts:dict)->list: # The file; the same parts; the log
+    "Load what `save_state` wrote."
+    try:
+        with safe_open(path, 'pt') as f: log,flat = json.loads(f.metadata()['log']),{k:f.get_tensor(k) for k in f.keys()}
+        for n,p in parts.items():
+            own = {k[len(n)+1:]:t for k,t in flat.items() if k.startswith(f'{n}/')}
+            if isinstance(p, nn.Module): p.load_state_dict(own); continue
+            state = {}
+            for k,t in own.items(): i,name = k.split('.'); state.setdefault(int(i), {})[name] = t
+            p.load_state_dict(dict(p.state_dict(), state=state))
+    except Exception as e: raise GascaError(f'{path} is damaged or of another network ({type(e).__name__}); delete it and start again') from None
+    return log
+
+def _tensors(p): # of a network, or the moments of an optimiser as 'parameter.name'
+    if isinstance(p, nn.Module): return p.state_dict()
+    return {f'{i}.{k}':t for i,s in p.state_dict()['state'].items() for k,t in s.items() if torch.is_tensor(t)}
+
 # %% ../nbs/03_train.ipynb #7fc2964c
 def train_pair(G, D, source, pairs, valid, # G^k and D^k; rows -> batch; training and validation pairs
     epochs:int, # M (paper: 100)
@@ -152,17 +190,21 @@ def train_pair(G, D, source, pairs, valid, # G^k and D^k; rows -> batch; trainin
     key:tuple, # Names the shuffles, e.g. (seed, 'L', k)
     bs:int=64, # Batch size (Reading 28)
     momentum:float=.9, # D's Nesterov momentum
+    keep=None, # Checkpoint file
 )->list: # One dict an epoch
     "Algorithm 2: train a shallow autoencoder against its discriminator."
-    og,od = torch.optim.Adam(G.parameters(), lr_G),torch.optim.SGD(D.parameters(), lr_D, momentum=momentum, nesterov=True)
+    og,od = torch.optim.Adam(G.parameters(), lr_G, fused=True),sgd(D, lr_D, momentum)
     i,j = map(torch.as_tensor, pairs)
-    log = []
-    for e in range(epochs):
+    def one(e):
         rows = [adversarial_step(G, D, source(i[b]), source(j[b]), og, od, w, d_max)
                 for b in progress(batches(len(i), bs, (*key, e)), f'step {key[-1]} epoch {e+1}/{epochs}')]
         m = epoch_mean(rows, f'step {key[-1]}, epoch {e+1}')
-        log.append(dict(phase='L', step=key[-1], epoch=e+1, **dict(zip('train_l1 minimax adversary d_batch d_steps'.split(), m.tolist())), **judge(G, D, source, valid)))
-    return log
+        return dict(phase='L', step=key[-1], epoch=e+1, **dict(zip('train_l1 minimax adversary d_batch d_steps'.split(), m.tolist())), **judge(G, D, source, valid))
+    return epochs_of(epochs, one, dict(G=G, D=D, og=og, od=od), keep)
+
+def sgd(D, lr:float, momentum:float=.9): # Network, learning rate, Nesterov momentum
+    "Make D's optimiser (§V)."
+    return torch.optim.SGD(D.parameters(), lr, momentum=momentum, nesterov=True, fused=True)
 
 # %% ../nbs/03_train.ipynb #cb88813b
 def finetune(f, loss, # Network; batch indices -> loss
@@ -172,19 +214,20 @@ def finetune(f, loss, # Network; batch indices -> loss
     key:tuple, # Names the shuffles
     bs:int=64, # Batch size
     each=None, # Called after every epoch; its dict is added to the log
+    rate=None, # Epoch -> factor on the learning rate; None keeps it constant
+    keep=None, # Checkpoint file
 )->list: # One dict an epoch
     "Algorithm 3: train `f` alone."
-    log = []
-    f.train()
-    for e in range(epochs):
-        rows = []
+    def one(e):
+        f.train(); rows = []
+        for g in opt.param_groups if rate else (): g['lr'] = opt.defaults['lr']*rate(e)
         for b in progress(batches(n, bs, (*key, e)), f'fine-tuning {" ".join(map(str, key[1:]))} epoch {e+1}/{epochs}'):
             l = loss(b)
             if l.requires_grad: opt.zero_grad(); l.backward(); opt.step()
             rows.append(l.detach()[None])
-        log.append(dict(phase=key[1], step=key[-1], epoch=e+1, loss=float(epoch_mean(rows, f'fine-tuning {key[1]} at step {key[-1]}, epoch {e+1}')[0]), **(each() if each else {})))
-        f.train()
-    return log
+        m = epoch_mean(rows, f'fine-tuning {key[1]} at step {key[-1]}, epoch {e+1}')
+        return dict(phase=key[1], step=key[-1], epoch=e+1, loss=float(m[0]), **(each() if each else {}))
+    return epochs_of(epochs, one, dict(f=f, opt=opt), keep)
 
 # %% ../nbs/03_train.ipynb #7d4c7f9f
 def critic_loss(D, source, j, fakes, # D; rows -> batch; rows of x_mu; G(x_phi), n,1,h,w
@@ -209,7 +252,7 @@ def gangglw(make, images:torch.Tensor, # k -> (G^k, D^k), fresh; n,1,h,w uint8 o
     m:int=4, # Number of shallow autoencoders
     recipe:dict=RECIPE, # Learning rates, weight, batch size
     seed:int=0, # Names every random choice
-    keep=None, # Folder for a checkpoint after every step; a finished step found there is not done again
+    keep=None, # Folder for checkpoints; what is found there is not done again
 )->tuple: # G, D, log
     "Algorithm 1: grow G and D layer by layer."
     dev,raw,log = images.device,pixels(images),[]
@@ -218,34 +261,34 @@ def gangglw(make, images:torch.Tensor, # k -> (G^k, D^k), fresh; n,1,h,w uint8 o
         seed_everything(seed, 'init', k)
         Gk,Dk = make(k)
         init_variance_(Gk, 1); init_variance_(Dk, 2)
-        Gk,Dk = Gk.to(dev),Dk.to(dev)
+        Gk,Dk = (f.to(dev, memory_format=torch.channels_last) for f in (Gk, Dk)) # the order convolutions are fastest in
         done = keep and Path(keep)/f'step{k}.safetensors'
         if done and done.is_file():
             G.add(Gk); D.add(Dk); load_model(done, nn.ModuleDict(dict(G=G, D=D))); log += load_json(done.with_suffix('.json'))['log']
             continue
-        steps = one_step(G, D, Gk, Dk, k, raw, len(images), sets, epochs, finetunes, recipe, seed)
+        steps = one_step(G, D, Gk, Dk, k, raw, len(images), sets, epochs, finetunes, recipe, seed, keep)
         log += steps
         if done: save_model(done, nn.ModuleDict(dict(G=G, D=D)).state_dict(), step=k, log=steps)
+        for f in Path(keep).glob(f'step{k}-*') if keep else (): f.unlink()
     return G, D, log
 
 # %% ../nbs/03_train.ipynb #6e341463
-def one_step(G, D, Gk, Dk, k, raw, n, sets, epochs, finetunes, recipe, seed):
+def one_step(G, D, Gk, Dk, k, raw, n, sets, epochs, finetunes, recipe, seed, keep):
     "One pass of Algorithm 1's loop: lines 1-3 for k = 1, lines 5-12 after."
-    r = recipe
+    r,part = recipe,lambda phase: keep and Path(keep)/f'step{k}-{phase}.safetensors'
     G.eval()
     source = raw if k==1 else features(G.encode, raw, n)                                              # l. 5-6
     log = train_pair(Gk, Dk, source, sets(k,'L','train'), sets(k,'L','valid'), epochs, r['lr_G'][k-1], r['lr_D'][k-1],
-                     r['w'], r['d_max'], (seed,'L',k), r['bs'], r['momentum'])                        # l. 1, 7
+                     r['w'], r['d_max'], (seed,'L',k), r['bs'], r['momentum'], part('L'))             # l. 1, 7
     G.add(Gk); D.add(Dk)                                                                              # l. 2-3, 8-9
     if k==1: return log
     del source
     (i,j),valid = (torch.as_tensor(p) for p in sets(k,'T','train')),sets(k,'T','valid')
-    log += finetune(G, lambda b: F.l1_loss(G(raw(i[b])), raw(j[b])), len(i), finetunes, torch.optim.Adam(G.parameters(), r['lr_TG']),
-                    (seed,'TG',k), r['bs'], lambda: judge(G, D, raw, valid))                          # l. 10
+    tune = lambda f, loss, opt, phase: finetune(f, loss, len(i), finetunes, opt, (seed,phase,k), r['bs'], lambda: judge(G, D, raw, valid), keep=part(phase))
+    log += tune(G, lambda b: F.l1_loss(G(raw(i[b])), raw(j[b])), torch.optim.Adam(G.parameters(), r['lr_TG'], fused=True), 'TG') # l. 10
     G.eval()
     fakes = reconstruct(G, raw, i)                                                                    # l. 11
-    sgd = torch.optim.SGD(D.parameters(), r['lr_TD'], momentum=r['momentum'], nesterov=True)
-    log += finetune(D, critic_loss(D, raw, j, fakes, r['d_max']), len(j), finetunes, sgd, (seed,'TD',k), r['bs'], lambda: judge(G, D, raw, valid)) # l. 12
+    log += tune(D, critic_loss(D, raw, j, fakes, r['d_max']), sgd(D, r['lr_TD'], r['momentum']), 'TD') # l. 12
     return log
 
 @torch.no_grad()
