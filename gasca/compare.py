@@ -142,7 +142,7 @@ def untrained_text(runs:dict # From `read_runs`
     bad = [r for r in runs['resnet34_image'].values() if not learned(r)]
     if not bad: return ''
     log = bad[0]['result']['log']
-    return (f" **ResNet-34 was not trained here**: after {len(log)} of the paper's 100 epochs its training loss is {log[-1]['loss']:.2f} (guessing: {np.log(7):.2f}), "
+    return (f" **ResNet-34 is hardly trained here**: after {len(log)} of the paper's 100 epochs its training loss is {log[-1]['loss']:.2f} (guessing: {np.log(7):.2f}), "
             "so its column shows what this preset's time allows, and C1 is not testable.")
 
 def our_corpora(runs:dict # From `read_runs`
