@@ -459,7 +459,7 @@ EXPECTED = dict(
     ckplus={'images':{'':'618'}, 'people':{'':'118?'}, 'images by expression':dict(zip(EMOTIONS, '45? 59? 25? 69? 309 28? 83?'.split()))},
     jaffe={'people':{'':'10'}, 'images':{'':'213'}, 'images by expression':dict(zip(EMOTIONS, '30? 29? 32? 31? 30? 31? 30?'.split()))},
     feedtum={'people':{'':'18'}, 'images':{'':'399?'}, 'images by expression':_each(EMOTIONS,'57?')},
-    naofaces={'people':{'':'28'}, 'images':{'':'196'}, 'images by expression':_each(EMOTIONS,'28')})
+    naofaces={'people':{'':'28'}, 'images':{'':'196'}, 'images by expression':_each(EMOTIONS,'28?')})
 
 def tally(name, t # Corpus key, table
 )->pd.DataFrame: # what, value, found, expected
