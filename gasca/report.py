@@ -238,7 +238,7 @@ RECON = '''## Figure 3
 
 ![Turned faces, what GASCA₂ makes of them, and the true frontal pictures](figure3_seed{seed}.png)
 
-{corpus}, people whom no network was trained on. Rows of three: input, reconstruction, true frontal picture; columns: yaw. Nobody chose them:
+{shown}, people whom no network was trained on. Rows of three: input, reconstruction, true frontal picture; columns: yaw. Nobody chose them:
 they are the first test people in the order of their numbers (person / recording / light: {ids}). And the four people whom it turns worst:
 
 ![The worst cases, in the same order](worst_seed{seed}.png)
@@ -259,7 +259,8 @@ def recon_part(runs:dict)->str: # From `read_runs`
     "Write Figure 3 and the errors by yaw."
     r = runs['recon'][min(runs['recon'])]; g = r['result']['gasca2']; seam = values_text('seam_ratio', metrics(runs)['seam_ratio'], False)
     ids = '; '.join(' / '.join(i) for i in g['figure'])
-    return RECON.format(seed=min(runs['recon']), corpus=r['inputs']['corpus'], ids=ids, nb=notebook('06_recon'), people=g['people'], pairs=g['pairs'], table=md(recon_table(runs)), seam=seam)
+    c = r['inputs']['corpus']; shown = c if r['inputs']['rendered'] else f'Rendered faces, turned by the models that were trained on {c}: pictures of {c} may not be published'
+    return RECON.format(seed=min(runs['recon']), shown=shown, ids=ids, nb=notebook('06_recon'), people=g['people'], pairs=g['pairs'], table=md(recon_table(runs)), seam=seam)
 
 # %% ../nbs/10_report.ipynb #c0f6880f
 ADVERSE = '''## The adversary
