@@ -114,8 +114,9 @@ def combine(corpora:list, # Corpora of one size
 )->Corpus:
     "Put corpora behind one another."
     table,drawn = pd.concat([c.table for c in corpora], ignore_index=True),[c.info['name'] for c in corpora if c.info['rendered']]
-    if drawn: name = f'Rendered{name}' if len(drawn)==len(corpora) else f"{name} with {', '.join(drawn)}"
-    return Corpus(np.concatenate([c.images for c in corpora]), table.assign(person=table.corpus+'/'+table.person), dict(name=name, rendered=bool(drawn),
+    rendered = 'partly' if 0<len(drawn)<len(corpora) else bool(drawn)
+    if drawn: name = f"{name} with {', '.join(drawn)}" if rendered=='partly' else f'Rendered{name}'
+    return Corpus(np.concatenate([c.images for c in corpora]), table.assign(person=table.corpus+'/'+table.person), dict(name=name, rendered=rendered,
                   sha256={c.info['name']:c.info['sha256'] for c in corpora}, counts=dict(images=len(table))))
 
 # %% ../nbs/07_classify.ipynb #9edd2961
@@ -130,6 +131,6 @@ def cfe_run(name:str, build, # e.g. 'cnn2b'; () -> fresh network on the device
         seed_everything(seed, name, 'cfe')
         net = build(); log = fit(net, cfe, s['train'], epochs, adam(net, epochs)[0], (seed, 'C', name, 'cfe'))
         return dict(cfe=outcome(net, cfe, s['test']), nao=outcome(net, nao, np.arange(len(nao))), log=log, params=n_params(net))
-    inputs = dict(facts, what=name, seed=seed, epochs=epochs, corpus=cfe.info['name'], test=nao.info['name'], rendered=cfe.info['rendered'] or nao.info['rendered'],
+    inputs = dict(facts, what=name, seed=seed, epochs=epochs, corpus=cfe.info['name'], test=nao.info['name'], rendered=cfe.info['rendered'], test_rendered=nao.info['rendered'],
                   corpus_sha256=[cfe.info['sha256'], nao.info['sha256']], split_hash=split_hash(s), device=device())
     return cached_run(Path(out)/'runs'/f'{name}_seed{seed}.json', inputs, work)

@@ -17,7 +17,7 @@ import cv2, numpy as np, pandas as pd
 from PIL import Image, ImageOps, UnidentifiedImageError
 from fastcore.script import call_parse, store_true
 from .core import GascaError, choose, rng, get_preset, data_dir, save_json, sha256, atomic, progress, cli
-from .data import COLUMNS, EMOTIONS, Corpus, load_corpus
+from .data import COLUMNS, EMOTIONS, Corpus, is_whole, load_corpus
 from .faces import ANGLES, CAMERAS, RECORDINGS, SIZES, render_corpus
 
 # %% ../nbs/02b_corpora.ipynb #962fa376
@@ -394,10 +394,6 @@ def _assemble(d, work, name, t, skipped, parts, info, px): # string the parts to
             counts=dict(images=len(t), people=t.person.nunique(), **{c:by(c) for c in ('expression','yaw','light')}),
             sha256={k:sha256(out/k) for k in ('images.npy','table.csv')}))
 
-def _whole(d): # whether folder d holds a prepared corpus
-    try: c = load_corpus(d); return c.images.shape==(c.info['counts']['images'],c.info['px'],c.info['px'])
-    except (GascaError,OSError,KeyError): return False
-
 # %% ../nbs/02b_corpora.ipynb #8a3f305e
 def prepare(name:str, # multipie, kdef, ckplus, jaffe, feedtum, naofaces; folder for photographs of your own
     root, # Folder that holds the corpus, at any depth
@@ -413,7 +409,7 @@ def _prepare(name, root, t, skipped, px, out=None, limit=None): # the same for a
     if not len(t): raise GascaError(f'{root} holds no {TITLE[name]}; gasca_corpora {root} says what it holds')
     if out.is_relative_to(Path(root).resolve()): raise GascaError(f'{out} is inside {root}, which is never written; set GASCA_DATA to another folder')
     d = out/f'{name}-{_key(name, root, t, px)}'; work = out/f'.{d.name}.work'; b = work/'boxes.npz'
-    if not _whole(d):
+    if not is_whole(d):
         work.mkdir(parents=True, exist_ok=True)
         if not b.is_file():
             box,sign,facts = frames(name, root, t)
@@ -425,14 +421,17 @@ def _prepare(name, root, t, skipped, px, out=None, limit=None): # the same for a
     return load_corpus(d)
 
 # %% ../nbs/02b_corpora.ipynb #821f4081
+@functools.cache
+def _seen(root): return recognise(root) # once a process: a large disk takes long to list
+
 def get_corpus(name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
     size='quick', # smoke, quick, standard or full
     data='', # Folder with real corpora
     corpora='auto', # auto, real or rendered
 )->Corpus:
-    "Return the real corpus where `data` holds it, else the rendered one."
+    "Return the real corpus where `data` holds it, else the rendered one; the folder is listed once a process."
     choose('corpora', corpora, ('auto','real','rendered')); choose('corpus', name, PARSE)
-    seen = recognise(data) if data and corpora!='rendered' else {}
+    seen = _seen(str(data)) if data and corpora!='rendered' else {}
     p = get_preset(size); few = {k:v for k,v in SIZES[name][p['name']].items() if k in ('people','recordings','lights')}
     if name in seen: return _prepare(name, data, *seen[name], p['px'], limit=few)
     if corpora=='real': raise GascaError(f"{TITLE[name]} is not under {data or '(no --data given)'}; add it, or allow --corpora auto")

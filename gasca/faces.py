@@ -22,7 +22,7 @@ import numpy as np, pandas as pd, warp as wp
 from PIL import Image
 from fastcore.script import call_parse
 from .core import GascaError, choose, rng, device, data_dir, save_json, sha256, atomic, progress, cli
-from .data import COLUMNS, EMOTIONS, Corpus, load_corpus
+from .data import COLUMNS, EMOTIONS, Corpus, is_whole, load_corpus
 
 # %% ../nbs/02a_faces.ipynb #2084a542
 VERSION = '4' # of the renderer; whoever changes a pixel changes this
@@ -828,11 +828,6 @@ def _render(d, name, preset, s, takes):
         counts=_count(df), skipped=[], sha256={k:sha256(d/k) for k in ('images.npy','table.csv')}))
 
 # %% ../nbs/02a_faces.ipynb #8ef7e2f5
-def _whole(d):
-    "Whether folder `d` holds a whole corpus."
-    try: c = load_corpus(d); return c.images.shape==(c.info['counts']['images'],c.info['px'],c.info['px'])
-    except (GascaError,OSError,KeyError): return False
-
 def render_corpus(name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
     preset='quick', # smoke, quick, standard or full
     out=None, # Folder for rendered corpora, default data_dir()/'rendered'
@@ -841,7 +836,7 @@ def render_corpus(name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
     "Render a corpus, or load it where that has been done."
     s,takes = plan(name, preset, **sizes)
     d = Path(out or data_dir()/'rendered')/f"{name}-{sha256(json.dumps([VERSION,name,s,STRENGTH], sort_keys=True).encode())[:10]}"
-    if not _whole(d):
+    if not is_whole(d):
         with atomic(d) as tmp: tmp.mkdir(exist_ok=True); _render(tmp, name, preset, s, takes)
     return load_corpus(d)
 

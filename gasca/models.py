@@ -7,7 +7,7 @@ __all__ = ['VARIANTS', 'encoder', 'blocks', 'PixelDeconv', 'PixelConv', 'stride'
            'step_pairs', 'pretrain', 'load_gasca', 'to_front', 'training_table', 'plot_training']
 
 # %% ../nbs/05_pretrain.ipynb #6d296bdd
-import json
+import json, shutil
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt, seaborn as sns
@@ -138,8 +138,7 @@ def _pretrain(v, corpus, split, seed, f):
     except Diverged as e: return dict(diverged=str(e))
     save_model(f, {**{f'G.{k}':t for k,t in G.state_dict().items()}, **{f'D.{k}':t for k,t in D.state_dict().items()}},
                holds='generator and discriminator stacks of GASCA: grey faces in [0,1] to frontal ones', sizes=v, seed=seed)
-    for o in f.with_suffix('.steps').glob('*'): o.unlink()
-    f.with_suffix('.steps').rmdir()
+    shutil.rmtree(f.with_suffix('.steps'))
     return dict(log=log, checkpoint=f.name, sha256=sha256(f), params=dict(encoder=n_params(G.enc), decoder=n_params(G.dec), D=n_params(D)),
                 pairs={f'{ph}{k} {part}':len(sets(k,ph,part)[0]) for k in (1,2,3,4) for ph in 'LT' for part in split}, people={s:corpus.table.person.iloc[r].nunique() for s,r in split.items()})
 

@@ -301,7 +301,7 @@ _r_tables = """
 84|VIII|nothing is taken for Neutral|recall beside precision|silent|gasca.metrics|precision 100, recall 57.69
 85|IX|exponentially fewer parameters|the ratio|inconsistent|gasca.baseline|90 at 48 px
 86|IX|marginally below 92.52 %|not compared: other images|inconsistent|-|5.05 points
-87|IX|ResNet-34's recipe; no control from random weights|fb.resnet.torch's defaults; control added|silent|gasca.baseline
+87|IX|ResNet-34's recipe; no control from random weights|fb.resnet.torch's decay and schedule; batch 128, warm-up, blocks that start as the identity; control added|silent|gasca.baseline
 88|X|four concepts, no ablation|ablations|silent|gasca.report
 89|II, IV, IX|statements on other work|not tested|inconsistent|-|none
 90|VI|GASCA2's loss "marginally smaller"|both against one target (C13)|silent|gasca.report

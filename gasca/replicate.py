@@ -19,7 +19,7 @@ from .core import GascaError, choose, cli, code_hash, data_dir, get_preset, load
 def plan(size:str, # Preset: smoke, quick, standard or full
     seeds:list, # Seeds
     out:str, # Folder for run files, as the notebooks see it
-    ablations:bool=False, # Whether to train the variants that undo one deviation each
+    ablations:bool=False, # Whether to train the variants with one thing changed
     **where, # data and corpora, for the notebooks that read corpora
 )->list: # (notebook, parameters, share of the time)
     "List the steps of a replication in order."
@@ -97,7 +97,7 @@ def replicate(size:str, # smoke, quick, standard, full or auto
     seeds:list, # Seeds
     out:Path, # Folder of the report
     force:bool=False, # Do finished steps again
-    ablations:bool=False, # Train the variants that undo one deviation each, too
+    ablations:bool=False, # Train the variants with one thing changed, too
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto, real or rendered
 ):
@@ -148,7 +148,7 @@ def gasca_replicate(
     seeds:str='', # Seeds, e.g. 0-4 or 0,2,5; empty takes the preset's
     out:str='', # Folder of the report; empty takes reports/<preset>
     force:bool=False, # Run finished steps again
-    ablations:bool=False, # Also train the variants that undo one deviation each
+    ablations:bool=False, # Also train the variants with one thing changed
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
 ):

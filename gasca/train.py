@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
-from .core import GascaError, atomic, seed_everything, rng, save_model, load_model, load_json, progress, device
+from .core import GascaError, atomic, seed_everything, rng, progress
 
 # %% ../nbs/03_train.ipynb #950bf659
 class Generator(nn.Module):
@@ -264,11 +264,11 @@ def gangglw(make, images:torch.Tensor, # k -> (G^k, D^k), fresh; n,1,h,w uint8 o
         Gk,Dk = (f.to(dev, memory_format=torch.channels_last) for f in (Gk, Dk)) # the order convolutions are fastest in
         done = keep and Path(keep)/f'step{k}.safetensors'
         if done and done.is_file():
-            G.add(Gk); D.add(Dk); load_model(done, nn.ModuleDict(dict(G=G, D=D))); log += load_json(done.with_suffix('.json'))['log']
+            G.add(Gk); D.add(Dk); log += load_state(done, dict(G=G, D=D))
             continue
         steps = one_step(G, D, Gk, Dk, k, raw, len(images), sets, epochs, finetunes, recipe, seed, keep)
         log += steps
-        if done: save_model(done, nn.ModuleDict(dict(G=G, D=D)).state_dict(), step=k, log=steps)
+        if done: save_state(done, dict(G=G, D=D), steps)
         for f in Path(keep).glob(f'step{k}-*') if keep else (): f.unlink()
     return G, D, log
 

@@ -1,5 +1,5 @@
 "The paper on made-up real corpora, through the real readers, killed once; and no picture of them outside the cache."
-import base64, io, os, signal, subprocess, sys, time
+import base64, io, os, signal, time
 from pathlib import Path
 import cv2, matplotlib.pyplot as plt, numpy as np, pytest
 from PIL import Image
@@ -7,9 +7,8 @@ import fixtures
 from gasca.core import load_json
 from gasca.data import load_corpus
 from test_corpora import put, state
+from test_replicate import command
 
-ROOT = Path(__file__).parent.parent
-SCRIPT = str(Path(sys.executable).with_name('gasca_replicate'))
 CHECKS = np.kron(np.indices((4,4)).sum(0)%2, np.ones((8,8)))*255 # four by four cells
 
 def marked(face, name, shift=(0,0), paste=fixtures.paste):
@@ -39,10 +38,7 @@ def pictures(out):
             for o in c.get('outputs', []):
                 if 'image/png' in o.get('data', {}): yield f'{f.name} cell {i}',grey(base64.b64decode(o['data']['image/png']))
 
-def start(d, *more):
-    env = dict(os.environ, GASCA_DATA=str(d/'cache'), GASCA_MODELS=str(d/'models'), OMP_NUM_THREADS='1')
-    return subprocess.Popen([SCRIPT, '--preset', 'smoke', '--out', str(d/'out'), *more], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                            start_new_session=True)
+def start(d, *more): return command(d/'out', d/'models', *more, GASCA_DATA=str(d/'cache'))
 
 @pytest.fixture(scope='module')
 def real(tmp_path_factory):

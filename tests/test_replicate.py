@@ -9,9 +9,9 @@ from gasca.train import LITERAL, RECIPE
 ROOT = Path(__file__).parent.parent
 SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # the console script of this environment
 
-def command(out, models, *more):
+def command(out, models, *more, **env):
     "The console script, with its own checkpoints; rendered corpora are shared."
-    env = dict(os.environ, GASCA_MODELS=str(models), OMP_NUM_THREADS='1')
+    env = dict(os.environ, GASCA_MODELS=str(models), OMP_NUM_THREADS='1', **env)
     return subprocess.Popen([SCRIPT, '--preset', 'smoke', '--out', str(out), *more],
                             cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
