@@ -180,10 +180,11 @@ def sample_pretrain(out, model:str, seed:int, result={}, **changes): # Folder; n
 
 def sample_recon(out, seed:int, models=('gasca1','gasca2')): # Folder; seed; stacks
     "Write a made-up reconstruction run: errors are straight lines over yaw."
-    by_yaw = {str(y):dict(model=.04+abs(y)/2000, identity=abs(y)/400, mean_face=.1) for y in YAWS}
-    mean = {k:float(np.mean([v[k] for v in by_yaw.values()])) for k in by_yaw['0']}
-    one = dict(by_yaw=by_yaw, mean=mean, seam=1.1, people=1, pairs=9, figure=[['001','01','00']])
-    sample_run(out, 'recon', seed, {m:dict(one, common_target=.05+.01*(m=='gasca1')) for m in models},
+    def one(m):
+        by_yaw = {str(y):dict(model=.04+abs(y)/2000+{'gasca2-untuned':.014, 'gasca2-conv':.01}.get(m, 0), identity=abs(y)/400, mean_face=.1) for y in YAWS}
+        mean = {k:float(np.mean([v[k] for v in by_yaw.values()])) for k in by_yaw['0']}
+        return dict(by_yaw=by_yaw, mean=mean, seam=1.1, people=1, pairs=9, figure=[['001','01','00']], common_target=.05+.01*(m=='gasca1'))
+    sample_run(out, 'recon', seed, {m:one(m) for m in models},
                what='recon', corpus='SamplePIE', corpus_sha256={'images.npy':'PIE'}, checkpoints={m:m for m in models})
 
 # %% ../nbs/08_results.ipynb #103ce72e
@@ -206,13 +207,13 @@ def sample_runs(out, # Folder to write into
             sample_run(out, m, s, o, what=m, corpus='SampleCFE', test='SampleNAO', start=start(m), epochs=1,
                        corpus_sha256=[{f'Sample{n}':sha[n] for n in ('KDEF','JAFFE')}, sha['NAO']])
         for m in ('gasca1','gasca2'): sample_pretrain(out, m, s)
-        sample_recon(out, s, ('gasca1','gasca2','gasca2-alone')[:3 if variants and s==seeds[0] else 2])
+        sample_recon(out, s, ('gasca1','gasca2','gasca2-alone','gasca2-untuned','gasca2-conv')[:5 if variants and s==seeds[0] else 2])
     if variants: sample_variants(out, seeds[0])
 
 def sample_variants(out, seed:int): # Folder; seed
-    "Write made-up variants: one alone, one that diverged, one worse by 0.05."
+    "Write made-up variants: one alone, one untuned, one without W, one that diverged, one worse by 0.05."
     end = dict(phase='TD', step=4, epoch=1, l1=.15, d_real=60., d_fake=80.)
-    sample_pretrain(out, 'gasca2-alone', seed, w=0.)
+    for m,ch in {'alone':dict(w=0.), 'untuned':dict(finetune=0), 'conv':dict(shift='none')}.items(): sample_pretrain(out, f'gasca2-{m}', seed, **ch)
     sample_pretrain(out, 'gasca2-literal', seed, dict(diverged='step 1, epoch 1, batch 3: loss is [nan]'), sn=False, w=1.)
     sample_pretrain(out, 'gasca2-bn', seed, dict(log=[end]), bn=True)
 

@@ -292,7 +292,7 @@ White: layer-wise training of step k. Grey: fine-tuning of the stacks.
 
 ### Variants
 
-Each run changes what its row says and nothing else. L1 is measured on validation people after the last step; *against gasca2* compares runs of
+Each run changes what its row says and nothing else: *gasca2-untuned* leaves Algorithm 3 out (C14), *gasca2-conv* takes $W$ out of the ConvMLPs (C12). L1 is measured on validation people after the last step; *against gasca2* compares runs of
 the same seeds: above 0, the change makes it worse.
 
 {variants}'''
@@ -357,7 +357,7 @@ what the listing prescribes and what trains are two things (D1 to D4). The corpo
 
 def closing(runs:dict)->str: # From `read_runs`
     "Say what was easy, what was difficult, and what was not done."
-    c = claims_table(runs); left = [d for d in ('D1','D2','D4') if d not in set(variants(runs).undoes)]
+    c = claims_table(runs); left = [d for d in ('D1','D2','D4','D16') if d not in set(variants(runs).undoes)]
     gone = [f'- {i}: {r.claim}. Not tested: no run of this preset measures it.' for i,r in c[c.verdict==VERDICTS[3]].iterrows()]
     if left: gone.append(f"- Undo {', '.join(left)} one at a time in this preset.")
     if len(runs['recon'])==1: gone.append('- Repeat over seeds: this is one seed, indicative and not conclusive.')

@@ -42,7 +42,7 @@ def test_ctrl_c_leaves_nothing(tmp_path, monkeypatch):
 def checkpoint(path, nf, px=48):
     G,D = Generator(),Discriminator()
     for k in (1,2,3,4): g,d = shallow(k, nf, px); G.add(g); D.add(d)
-    core.save_model(path, {**{f'G.{k}':t for k,t in G.state_dict().items()}, **{f'D.{k}':t for k,t in D.state_dict().items()}}, sizes=dict(nf=nf, px=px, bn=False, sn=True))
+    core.save_model(path, {**{f'G.{k}':t for k,t in G.state_dict().items()}, **{f'D.{k}':t for k,t in D.state_dict().items()}}, sizes=dict(nf=nf, px=px, bn=False, sn=True, shift='plane'))
 
 def test_checkpoint_of_another_shape(tmp_path):
     f = tmp_path/'g.safetensors'; checkpoint(f, 8)
