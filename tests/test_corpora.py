@@ -138,7 +138,7 @@ def test_images_belong_to_their_rows(name, step, prepared): # each face is most 
 
 def test_rows_and_images_stay_together(tmp_path, monkeypatch): # a picture's grey is in its name; unusable ones lie between
     monkeypatch.setattr(corpora, 'PART', 7); root = tmp_path/'NAO'; (root/'happy').mkdir(parents=True)
-    monkeypatch.setattr(corpora, 'frames', lambda n,r,t: (np.tile([4.,4.,4.],(len(t),1)), np.ones(len(t),int), dict(missed={},tried=0,missed_files=[])))
+    monkeypatch.setattr(corpora, 'frames', lambda n,r,t,keep: (np.tile([4.,4.,4.],(len(t),1)), np.ones(len(t),int), dict(missed={},tried=0,missed_files=[])))
     for i in range(40):
         f = root/'happy'/f'{i:03}.png'
         if i%9==4: f.write_bytes(b'x'*i)
@@ -228,6 +228,20 @@ def test_killed_and_resumed_gives_the_same_bytes(disk, prepared, tmp_path):
     subprocess.run([sys.executable, '-c', code], cwd=ROOT, check=True, env=dict(os.environ, OMP_NUM_THREADS='1'), stderr=subprocess.DEVNULL)
     d = next(tmp_path.iterdir()); assert {f.name:f.read_bytes() for f in d.iterdir()}==bytes_of(prepared['kdef'])
 
+def test_faces_that_were_found_are_not_looked_for_again(disk, prepared, tmp_path, monkeypatch):
+    monkeypatch.setattr(corpora, 'PART', 2); whole,calls = corpora._group_box,[]
+    def box(name, root, t, rows, *a):
+        calls.append(int(rows[0]))
+        if len(calls)>5: raise KeyboardInterrupt
+        return whole(name, root, t, rows, *a)
+    monkeypatch.setattr(corpora, '_group_box', box)
+    with pytest.raises(KeyboardInterrupt): prepare('jaffe', disk[0], out=tmp_path)
+    n = len(list(tmp_path.glob('.*/faces*.npz'))); assert n
+    calls.clear(); monkeypatch.setattr(corpora, '_group_box', lambda *a: (calls.append(0), whole(*a))[1])
+    prepare('jaffe', disk[0], out=tmp_path)
+    d = next(tmp_path.iterdir()); assert {f.name:f.read_bytes() for f in d.iterdir()}==bytes_of(prepared['jaffe'])
+    assert len(calls)==len(read_jaffe(disk[0])[0])-2*n
+
 def test_cache_is_used_and_follows_the_files(tmp_path, monkeypatch):
     root = tmp_path/'NAO'; c0 = render_corpus('naofaces','smoke')
     for i in range(3): (root/'happy').mkdir(parents=True, exist_ok=True); paste(np.array(c0.images[i]),'naofaces').save(root/'happy'/f'{i}.png')
@@ -239,7 +253,7 @@ def test_cache_is_used_and_follows_the_files(tmp_path, monkeypatch):
 
 def test_memory_does_not_grow(tmp_path, monkeypatch):
     monkeypatch.setattr(corpora, 'PART', 64); x = np.arange(24*24, dtype=np.uint8).reshape(24,24)
-    monkeypatch.setattr(corpora, 'frames', lambda n,r,t: (np.tile([12.,12.,12.],(len(t),1)), np.ones(len(t),int), dict(missed={},tried=0,missed_files=[])))
+    monkeypatch.setattr(corpora, 'frames', lambda n,r,t,keep: (np.tile([12.,12.,12.],(len(t),1)), np.ones(len(t),int), dict(missed={},tried=0,missed_files=[])))
     peak = []
     for n in (300,1200):
         root = tmp_path/f'NAO{n}'; (root/'happy').mkdir(parents=True)
