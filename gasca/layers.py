@@ -32,7 +32,7 @@ def shift_first(x:torch.Tensor, # n,ni,h,w
     "Return C of Eq. 4 with `W` applied before the convolution."
     ks,(n,ni,h,w),u = K.shape[-1],x.shape,len(W)
     r,h,w = 9-ks,h-ks+1,w-ks+1
-    A,G,B = (m.to(x) for m in matrices or toom_cook(ks))
+    A,G,B = (m.to(x.device, x.dtype) for m in matrices or toom_cook(ks))
     x,W2 = (F.pad(t, (0,-w%r,0,-h%r)) for t in (x, W.view(u, h, w))) # so that tiles fill them
     tiles,pieces = x.unfold(2, 8, r).unfold(3, 8, r),W2.unflatten(2, (-1, r)).unflatten(1, (-1, r)).transpose(2, 3)
     X,V = (B@tiles.reshape(-1, 64).T).view(64, n*ni, -1),(G@pieces.reshape(-1, r*r).T).view(64, u, -1)

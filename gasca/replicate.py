@@ -13,7 +13,7 @@ import papermill as pm
 from fastcore.script import call_parse
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
-from .core import GascaError, choose, cli, code_hash, data_dir, get_preset, load_json, root, save_json, sha256
+from .core import GascaError, choose, cli, code_hash, data_dir, device, get_preset, load_json, root, save_json, sha256
 
 # %% ../nbs/00a_replicate.ipynb #57ba8285
 def plan(size:str, # Preset: smoke, quick, standard or full
@@ -23,10 +23,10 @@ def plan(size:str, # Preset: smoke, quick, standard or full
     **where, # data and corpora, for the notebooks that read corpora
 )->list: # (notebook, parameters, share of the time)
     "List the steps of a replication in order."
-    one = dict(size=size, out=out); run = one|where
+    one = dict(size=size, out=out); run = one|where; many = dict(together=list(seeds)) if device()=='cuda' and len(seeds)>1 else {} # a GPU trains them side by side
     steps = [('01_paper', {}, 1)]
     for s in seeds:
-        for m in VARIANTS+ABLATIONS*ablations if s==seeds[0] else VARIANTS[:2]: steps.append(('05_pretrain', dict(run, model=m, seed=s), SHARE.get(m, 12)))
+        for m in VARIANTS+ABLATIONS*ablations if s==seeds[0] else VARIANTS[:2]: steps.append(('05_pretrain', dict(run, model=m, seed=s, **(many if m in VARIANTS[:2] else {})), SHARE.get(m, 12)))
         steps += [('06_recon', dict(run, seed=s), 2), ('07_classify', dict(run, seed=s), 12), ('09_baseline', dict(run, seed=s), 25)]
     return steps+[('08_results', dict(out=out), 1), ('10_report', dict(one), 2)]
 

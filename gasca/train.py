@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['RECIPE', 'LITERAL', 'Generator', 'Discriminator', 'init_variance_', 'bce', 'accuracy', 'adversarial_step', 'set_grad',
-           'Diverged', 'batches', 'epoch_mean', 'Source', 'pixels', 'room', 'collect', 'features', 'judge', 'Graphed',
-           'epochs_of', 'save_state', 'load_state', 'train_pair', 'adam', 'sgd', 'finetune', 'critic_loss', 'gangglw',
-           'one_step', 'reconstruct']
+           'lay', 'Diverged', 'batches', 'epoch_mean', 'Source', 'pixels', 'room', 'collect', 'features', 'judge',
+           'Graphed', 'epochs_of', 'save_state', 'load_state', 'train_pair', 'adam', 'sgd', 'finetune', 'critic_loss',
+           'gangglw', 'one_step', 'reconstruct']
 
 # %% ../nbs/03_train.ipynb #e14e3f2a
 import json, os, shutil, sys, tempfile, time
@@ -62,7 +62,8 @@ def init_variance_(module:nn.Module, # G or D
     for m in module.modules():
         if not isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)): continue
         w = m.parametrizations.weight.original if is_parametrized(m, 'weight') else m.weight
-        nn.init.normal_(w, std=(numerator/(w[0,0].numel()*(w.shape[0]+w.shape[1])))**.5) # the area of a kernel, 1 for Linear
+        std = (numerator/(w[0,0].numel()*(w.shape[0]+w.shape[1])))**.5 # the area of a kernel, 1 for Linear
+        with torch.no_grad(): w.copy_(torch.randn(w.shape, dtype=w.dtype)*std) # whatever w's device and layout
         if m.bias is not None: nn.init.zeros_(m.bias)
     return module
 
@@ -100,7 +101,11 @@ def adversarial_step(G, D, x, mu, # Networks; input and target batch
 def set_grad(f, loss, retain_graph=False):
     "Set f's gradients to those of `loss`, and nobody else's."
     ps = [p for p in f.parameters() if p.requires_grad]
-    for p,g in zip(ps, torch.autograd.grad(loss, ps, retain_graph=retain_graph)): p.grad = g
+    for p,g in zip(ps, torch.autograd.grad(loss, ps, retain_graph=retain_graph)): lay(p, g)
+
+def lay(p, g):
+    "Make g the gradient of p, in p's memory layout: torch's fused optimisers on a CPU take it for granted, and go wrong in silence."
+    p.grad = g if g.stride()==p.stride() else torch.empty_like(p).copy_(g)
 
 # %% ../nbs/03_train.ipynb #27e1abc2
 class Diverged(GascaError): "A loss that is not a finite number."
@@ -137,24 +142,24 @@ def pixels(images:torch.Tensor # n,1,h,w uint8
 
 def room(n:int, like:torch.Tensor, # Number of items; one batch of them
     share:float=.5, # Of the machine's memory that may be taken
-)->torch.Tensor: # n,... float32, not initialised
+)->torch.Tensor: # n,... of the batch's type, not initialised
     "Allocate on the device of `like`, else in main memory, else in a file; say so where it is not the first."
-    shape,need = (n,*like.shape[1:]),4*n*like[0].numel()
+    shape,need = (n,*like.shape[1:]),n*like[0].numel()*like.element_size()
     try:
-        if like.is_cuda: return torch.empty(shape, device=like.device)
+        if like.is_cuda: return torch.empty(shape, dtype=like.dtype, device=like.device)
     except torch.OutOfMemoryError: print(f'{need/1e9:.1f} GB do not fit on the GPU: kept in main memory, which is slower', file=sys.stderr)
-    if need<share*os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES'): return torch.empty(shape)
+    if need<share*os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES'): return torch.empty(shape, dtype=like.dtype)
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if free<need: raise GascaError(f'{need/1e9:.1f} GB fit neither in memory nor in {tempfile.gettempdir()}; set TMPDIR to a larger disk, or take fewer people')
     print(f'{need/1e9:.1f} GB do not fit in memory: kept in a file in {tempfile.gettempdir()} while it runs, which is slower', file=sys.stderr)
-    return torch.from_numpy(np.memmap(tempfile.TemporaryFile(), np.float32, 'w+', shape=shape))
+    return torch.from_numpy(np.memmap(tempfile.TemporaryFile(), str(like.dtype)[6:], 'w+', shape=shape))
 
 @torch.no_grad()
 def collect(f, source, # batch -> batch; rows -> batch
     rows:torch.Tensor, # Row numbers
     bs:int=512, # Rows at a time
     desc:str='', # What is collected, for the progress line
-)->torch.Tensor: # float32
+)->torch.Tensor: # One item a row
     "Pass rows through f once."
     out,at = None,0
     for r in progress(rows.split(bs), desc):

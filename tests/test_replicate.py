@@ -62,3 +62,18 @@ def test_bad_arguments(args, says):
 def test_constants_are_the_papers():
     assert LITERAL['lr_G']==PAPER['lr_G'][:4] and LITERAL['lr_D']==PAPER['lr_D'] and LITERAL['lr_TG']==LITERAL['lr_TD']==PAPER['lr_finetune']
     assert LITERAL['w']==PAPER['w_adv']==1 and RECIPE['lr_TG']==PAPER['lr_finetune']
+
+def test_seeds_side_by_side_are_the_seeds_alone(tmp_path, monkeypatch):
+    from gasca.core import get_preset
+    from gasca.faces import render_corpus
+    from gasca.models import load_gasca, pretrain, to_front
+    c,p = render_corpus('multipie', 'smoke'),get_preset('smoke'); monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'a'))
+    pretrain('gasca2', c, p, 0, tmp_path/'many', together=[0,1])
+    assert load_json(tmp_path/'many'/'runs'/'pretrain_gasca2_seed1.json')['inputs']['seed']==1
+    for s in (0,1):
+        a = load_json(tmp_path/'many'/'runs'/f'pretrain_gasca2_seed{s}.json'); monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'b'))
+        b = pretrain('gasca2', c, p, s, tmp_path/'one'); assert load_json(tmp_path/'one'/'runs'/f'pretrain_gasca2_seed{s}.json')['inputs']==a['inputs']
+        assert [(o['step'],o['phase'],o['epoch']) for o in a['result']['log']]==[(o['step'],o['phase'],o['epoch']) for o in b['log']]
+        assert abs(a['result']['log'][-1]['l1']-b['log'][-1]['l1'])<.002 # rounding, amplified by Adam; in float64 they are equal (03a_replicas)
+        x,y = (to_front(load_gasca(tmp_path/d/'smoke'/r['checkpoint']), c.images[:9]).astype(int) for d,r in (('a',a['result']),('b',b)))
+        assert abs(x-y).mean()<2
