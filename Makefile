@@ -25,8 +25,9 @@ report: .venv/ready # the report again, from the run files alone
 	$(BIN)/gasca_report reports/quick
 
 bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
+	$(BIN)/pip install -q -e '.[bench]' -c constraints.txt
 	mkdir -p reports/quick/notebooks
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/papermill nbs/11_speed.ipynb reports/quick/notebooks/11_speed.ipynb --cwd nbs -k python3 --no-progress-bar -p people 30 -p repeats 3 -p nf 32 -p out ../reports
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/papermill nbs/11_speed.ipynb reports/quick/notebooks/11_speed.ipynb --cwd nbs -k python3 --no-progress-bar -p people 30 -p epochs 4 -p finetunes 3 -p repeats 3 -p nf 32 -p out ../reports
 
 clean: # caches; run files and reports stay
 	rm -rf data models

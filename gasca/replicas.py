@@ -96,7 +96,7 @@ def gangglw_many(make, images:torch.Tensor, # k -> (G^k, D^k), fresh; n,1,h,w ui
         log(_epochs(f'step {k}', ('L',k), seeds, len(i), epochs, r['bs'], step, both(g, d)|dict(og=og, **{f'od{s}':o for s,o in enumerate(od)}), part(k,'L'), dev,
                     lambda s,x: dict(zip(names, x.tolist()), **judge(g[s], d[s], source[s], valid))), phase='L', step=k)  # l. 1, 7
         for s in S: Gs[s].add(g[s]); Ds[s].add(d[s])                                                              # l. 2-3, 8-9
-        del source
+        source = None # their memory is needed below
         if k>1: _tune(Gs, Ds, k, raw, sets, finetunes, seeds, r, part, both, log, compile)                        # l. 10-12
         if done: save_state(done, both(Gs, Ds), logs)
         for f in Path(keep).glob(f'many{k}-*') if keep else ():
