@@ -34,9 +34,9 @@ def shift_first(x:torch.Tensor, # n,ni,h,w
     r,h,w = 9-ks,h-ks+1,w-ks+1
     A,G,B = (m.to(x.device, x.dtype) for m in matrices or toom_cook(ks))
     x,W2 = (F.pad(t, (0,-w%r,0,-h%r)) for t in (x, W.view(u, h, w))) # so that tiles fill them
-    tiles,pieces = x.unfold(2, 8, r).unfold(3, 8, r),W2.unflatten(2, (-1, r)).unflatten(1, (-1, r)).transpose(2, 3)
-    X,V = (B@tiles.reshape(-1, 64).T).view(64, n*ni, -1),(G@pieces.reshape(-1, r*r).T).view(64, u, -1)
-    Y = (X@V.transpose(1, 2)).view(64, n, ni, u).transpose(1, 2).reshape(64*ni, n*u) # the sums over tiles
+    tiles,pieces = x.unfold(2, 8, r).unfold(3, 8, r),W2.unflatten(2, (-1, r)).unflatten(1, (-1, r)).permute(2, 4, 1, 3, 0)
+    X,V = (B@tiles.reshape(-1, 64).T).view(64, n*ni, -1),(G@pieces.reshape(r*r, -1)).view(64, -1, u)
+    Y = (X@V).view(64, n, ni, u).transpose(1, 2).reshape(64*ni, n*u) # the sums over tiles
     C = (K.flatten(2)@A).transpose(1, 2).reshape(len(K), 64*ni)@Y
     return C.view(len(K), n, u).transpose(0, 1) + (b[:,None]*W.sum(1)+c)
 

@@ -38,7 +38,7 @@ def show_turns(t:pd.DataFrame, # From `reconstruction`
     title:str='', # Title
 ):
     "Draw inputs, reconstructions and targets, a block of three rows a scene."
-    yaws = sorted(t.yaw.unique()); fig,ax = plt.subplots(3*len(scenes), len(yaws), figsize=(len(yaws)*.72, 3*len(scenes)*.74), squeeze=False)
+    yaws = sorted(t.yaw.unique()); fig,ax = plt.subplots(3*len(scenes), len(yaws), figsize=(len(yaws)*.72, 3*len(scenes)*.74), squeeze=False, layout='constrained')
     for a in ax.flat: a.axis('off')
     for s,(p,r,l) in enumerate(scenes):
         for c,yaw in enumerate(yaws):
@@ -46,7 +46,7 @@ def show_turns(t:pd.DataFrame, # From `reconstruction`
             if not len(q): continue
             for k,im in enumerate((corpus.images[q.row.iloc[0]], y[q.index[0]], corpus.images[q.target.iloc[0]])): ax[3*s+k,c].imshow(im, cmap='gray', vmin=0, vmax=255)
             if s==0: ax[0,c].set_title(f'{yaw:+.0f}°', fontsize=7)
-    fig.suptitle(title, fontsize=8); fig.subplots_adjust(wspace=.03, hspace=.03)
+    fig.suptitle(title, fontsize=8); fig.get_layout_engine().set(w_pad=.01, h_pad=.01, wspace=0, hspace=0)
     return fig
 
 def first_scenes(t:pd.DataFrame, n:int=4 # From `reconstruction`; number of people

@@ -133,7 +133,8 @@ class Source:
     def __init__(self, z, device=None): self.z,self.device = z,device or z.device
     def __call__(self, rows):
         x = self.z[rows.to(self.z.device)].to(self.device)
-        return x.float().div_(255) if x.dtype==torch.uint8 else x
+        if x.dtype==torch.uint8: return x.float().div_(255)
+        return x.float() if x.dtype==torch.float16 else x
 
 def pixels(images:torch.Tensor # n,1,h,w uint8
 )->Source:
@@ -170,8 +171,9 @@ def collect(f, source, # batch -> batch; rows -> batch
 def features(encode, # x -> z, frozen
     source:Source, # Pictures
 )->Source:
-    "Return a source of features, computed once for all rows (Alg. 1 l. 6)."
-    return Source(collect(encode, source, torch.arange(len(source.z), device=source.device), desc='features'), source.device)
+    "Return a source of features, computed once for all rows (Alg. 1 l. 6), in half precision where they are float32."
+    def half(x): z = encode(x); return z.half() if z.dtype==torch.float32 else z
+    return Source(collect(half, source, torch.arange(len(source.z), device=source.device), desc='features'), source.device)
 
 # %% ../nbs/03_train.ipynb #cb1db30e
 @torch.no_grad()
@@ -322,7 +324,7 @@ def critic_loss(D, source, j, fakes, # D; rows -> batch; rows of x_mu; G(x_phi),
     return loss
 
 # %% ../nbs/03_train.ipynb #dcee2d3f
-RECIPE = dict(lr_G=(1e-3, 1e-3, 1e-3, 1e-3), lr_D=(.01, .03, .05, .07), lr_TG=1e-3, lr_TD=.03, momentum=.9, bs=64, w=.005, d_max=.8, redraw=True)
+RECIPE = dict(lr_G=(1e-3, 1e-3, 1e-3, 1e-3), lr_D=(.01, .03, .05, .07), lr_TG=1e-3, lr_TD=.05, momentum=.9, bs=64, w=.005, d_max=.8, redraw=True)
 LITERAL = dict(RECIPE, lr_G=(.1, .3, .5, .7), lr_D=(.01, .03, .5, .07), lr_TD=1e-3, w=1., d_max=1., redraw=False)
 
 # %% ../nbs/03_train.ipynb #1c9beb1a
