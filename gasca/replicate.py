@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['VARIANTS', 'SHARE', 'ABLATIONS', 'CORPORA', 'plan', 'parse_seeds', 'step_key', 'run_step', 'Status', 'clock',
-           'replicate', 'step_name', 'corpora_key', 'gasca_replicate']
+           'step_name', 'time_left', 'replicate', 'corpora_key', 'gasca_replicate']
 
 # %% ../nbs/00a_replicate.ipynb #2b498da5
 import json, os, re, shutil, sys, threading, time
@@ -27,7 +27,7 @@ def plan(size:str, # Preset: smoke, quick, standard or full
     steps = [('01_paper', {}, 1)]
     for s in seeds:
         for m in VARIANTS+ABLATIONS*ablations if s==seeds[0] else VARIANTS[:2]: steps.append(('05_pretrain', dict(run, model=m, seed=s, **(many if m in VARIANTS[:2] else {})), SHARE.get(m, 12)))
-        steps += [('06_recon', dict(run, seed=s), 2), ('07_classify', dict(run, seed=s), 12), ('09_baseline', dict(run, seed=s), 25)]
+        steps += [('06_recon', dict(run, seed=s), 2), ('07_classify', dict(run, seed=s), 7), ('09_baseline', dict(run, seed=s), 20)]
     return steps+[('08_results', dict(out=out), 1), ('10_report', dict(one), 2)]
 
 VARIANTS = ('gasca1','gasca2','gasca2-alone','gasca2-literal','gasca2-untuned','gasca2-conv') # what is pretrained with the first seed; the others get the two models
@@ -91,6 +91,21 @@ def clock(s:float # Seconds
     "Write seconds as minutes and seconds."
     return f'{int(s)//60}:{int(s)%60:02}'
 
+# %% ../nbs/00a_replicate.ipynb #c8b95091
+def step_name(nb:str, params:dict # Notebook and parameters
+)->str: # e.g. 05_pretrain_gasca2_seed0
+    "Name a step, and its executed notebook."
+    return '_'.join([nb, *([params['model']] if 'model' in params else []), *([f"seed{params['seed']}"] if 'seed' in params else [])])
+
+def time_left(left:list, steps:list, # The steps that are left; all steps, from `plan`
+    took:dict, # Name -> seconds, of steps that ran
+    pace:float=8, # Seconds a share: a first guess, worth five shares
+)->float: # Seconds
+    "Add up what steps took when they ran; what did not run yet goes by its share, at the pace of what did."
+    known = [(took[n],share) for nb,p,share in steps if (n := step_name(nb, p)) in took]
+    pace = (5*pace+sum(s for s,_ in known))/(5+sum(share for _,share in known))
+    return sum(took.get(step_name(nb, p), share*pace) for nb,p,share in left)
+
 # %% ../nbs/00a_replicate.ipynb #110a4372
 CORPORA = ('multipie','kdef','ckplus','jaffe','feedtum','naofaces')
 
@@ -113,11 +128,10 @@ def replicate(size:str, # smoke, quick, standard, full or auto
     print('preparing the corpora that are missing', flush=True)
     with Status(out/'.progress', 'corpora'): key = corpora_key(size, data, corpora)
     steps = plan(size, seeds, os.path.relpath(out, nbs), ablations, data=data, corpora=corpora)
-    left = {i:took.get(step_name(nb, p), share*8) for i,(nb,p,share) in enumerate(steps)}
     for i,(nb,p,share) in enumerate(steps):
         name,key,t = step_name(nb, p),step_key(nb, p, key, nbs),time.time()
         dst = out/'notebooks'/f'{name}.ipynb'
-        head,rest = f'[{i+1}/{len(steps)}] {name}',sum(list(left.values())[i:])
+        head,rest = f'[{i+1}/{len(steps)}] {name}',time_left(steps[i:], steps, took)
         if not force and done.get(name)==key and dst.is_file(): print(f'{head}: done before', flush=True); continue
         print(f'{head}: about {clock(rest)} left', flush=True)
         done.pop(name, None); save_json(log, done) # what stands in steps.json is finished
@@ -128,11 +142,6 @@ def replicate(size:str, # smoke, quick, standard, full or auto
     (out/'.progress').unlink(missing_ok=True)
 
 # %% ../nbs/00a_replicate.ipynb #af790aec
-def step_name(nb:str, params:dict # Notebook and parameters
-)->str: # e.g. 05_pretrain_gasca2_seed0
-    "Name a step, and its executed notebook."
-    return '_'.join([nb, *([params['model']] if 'model' in params else []), *([f"seed{params['seed']}"] if 'seed' in params else [])])
-
 def corpora_key(size:str, # Preset
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto, real or rendered
