@@ -21,8 +21,9 @@ test: .venv/ready # every notebook's cells, one notebook at a time since they sh
 lab: .venv/ready # read and run the notebooks
 	$(BIN)/jupyter lab nbs
 
-report: .venv/ready # the report again, from the run files alone
+report: .venv/ready # the reports again, from the run files alone; the last one is reports/README.md, too
 	$(BIN)/gasca_report reports/quick
+	$(BIN)/gasca_report reports/standard
 
 bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	$(BIN)/pip install -q -e '.[bench]' -c constraints.txt
