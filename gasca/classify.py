@@ -13,7 +13,9 @@ import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
 from sklearn.metrics import confusion_matrix
 from torch import nn
-from .core import GascaError, cached_run, code_hash, device, get_preset, models_dir, seed_everything, sha256
+from .core import GascaError, get_preset, models_dir, sha256
+from .machine.checkpoints import device, seed_everything
+from .machine.runs import cached_run, code_hash
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
 from .layers import n_params
 from .models import encoder, load_gasca, pretrain

@@ -21,7 +21,8 @@ from types import SimpleNamespace
 import numpy as np, pandas as pd, warp as wp
 from PIL import Image
 from fastcore.script import call_parse
-from .core import GascaError, choose, rng, device, data_dir, save_json, sha256, atomic, progress, cli
+from .core import GascaError, choose, rng, data_dir, save_json, sha256, atomic, progress, cli
+from .machine.checkpoints import device
 from .data import COLUMNS, EMOTIONS, Corpus, is_whole, load_corpus
 
 # %% ../nbs/02a_faces.ipynb #2084a542

@@ -15,7 +15,9 @@ import matplotlib.pyplot as plt, seaborn as sns
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrize import register_parametrization
-from .core import GascaError, cached_run, choose, code_hash, device, get_preset, load_json, load_model, models_dir, save_model, sha256
+from .core import GascaError, choose, get_preset, load_json, models_dir, sha256
+from .machine.checkpoints import device, load_model, save_model
+from .machine.runs import cached_run, code_hash
 from .data import ALPHAS, YAWS, Corpus, luminance, pairs, pose_set, split_hash, split_people, target_light, to_tensor
 from .layers import ConvMLP, HalfConv, n_params
 from .replicas import gangglw_many

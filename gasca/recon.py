@@ -9,7 +9,9 @@ __all__ = ['l1', 'reconstruction', 'show_turns', 'first_scenes', 'seam']
 from pathlib import Path
 import numpy as np, pandas as pd, torch
 import matplotlib.pyplot as plt, seaborn as sns
-from .core import GascaError, cached_run, code_hash, device, get_preset, load_json, models_dir, sha256
+from .core import GascaError, get_preset, load_json, models_dir, sha256
+from .machine.checkpoints import device
+from .machine.runs import cached_run, code_hash
 from .data import Corpus, split_people, to_tensor
 from .models import load_gasca, pretrain, step_pairs, to_front
 

@@ -11,7 +11,8 @@ import numpy as np, torch
 import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call
-from .core import GascaError, progress, seed_everything
+from .core import GascaError, progress
+from .machine.checkpoints import seed_everything
 from .train import (RECIPE, Discriminator, Generator, Graphed, Source, adam, batches, epoch_mean, epochs_of, features, init_variance_, judge, lay, load_state, pixels,
                          reconstruct, save_state, sgd)
 

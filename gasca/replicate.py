@@ -13,7 +13,9 @@ import papermill as pm
 from fastcore.script import call_parse
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
-from .core import GascaError, choose, cli, code_hash, data_dir, device, get_preset, load_json, root, save_json, sha256
+from .core import GascaError, choose, cli, data_dir, get_preset, load_json, root, save_json, sha256
+from .machine.checkpoints import device
+from .machine.runs import code_hash
 
 # %% ../nbs/00a_replicate.ipynb #57ba8285
 def plan(size:str, # Preset: smoke, quick, standard or full
@@ -163,7 +165,7 @@ def gasca_replicate(
     corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
 ):
     "Run the paper's replication and write its report."
-    p = get_preset(preset)
+    p = get_preset(preset if preset!='auto' else 'full' if device()=='cuda' else 'quick')
     out = Path(out) if out else root()/'reports'/p['name']
     t = time.time()
     replicate(p['name'], parse_seeds(seeds) if seeds else p['seeds'], out, force, ablations, str(Path(data).resolve()) if data else '', corpora)

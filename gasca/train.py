@@ -17,7 +17,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
-from .core import GascaError, atomic, seed_everything, rng, progress
+from .core import GascaError, atomic, rng, progress
+from .machine.checkpoints import seed_everything
 
 # %% ../nbs/03_train.ipynb #950bf659
 class Generator(nn.Module):
