@@ -19,7 +19,7 @@ from .machine.runs import cached_run, code_hash
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
 from .layers import n_params
 from .models import encoder, load_gasca, pretrain
-from .train import adam, finetune, pixels
+from .machine.engine import adam, finetune, pixels
 
 # %% ../nbs/07_classify.ipynb #7fac130a
 def classifier(body:nn.Module, # x -> planes

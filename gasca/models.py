@@ -20,8 +20,8 @@ from .machine.checkpoints import device, load_model, save_model
 from .machine.runs import cached_run, code_hash
 from .data import ALPHAS, YAWS, Corpus, luminance, pairs, pose_set, split_hash, split_people, target_light, to_tensor
 from .layers import ConvMLP, HalfConv, n_params
-from .replicas import gangglw_many
-from .train import LITERAL, RECIPE, Diverged, Discriminator, Generator, gangglw, pixels, reconstruct
+from .machine.engine import gangglw, pixels, reconstruct
+from .train import LITERAL, RECIPE, Diverged, Discriminator, Generator
 
 # %% ../nbs/05_pretrain.ipynb #cd25c855
 def encoder(k:int, # Step 1..4
@@ -176,7 +176,7 @@ def _pretrain(v, corpus, split, seeds, files): # seed -> result; one seed alone,
     sets,images = step_pairs(corpus, split, v['light']),torch.from_numpy(np.array(corpus.images))[:,None].to(device())
     recipe,make = {k:v[k] for k in RECIPE},lambda k: shallow(k, v['nf'], v['px'], v['bn'], v['sn'], v['shift'])
     keep = files[0].with_suffix('.steps'); given = make,images,sets,v['epochs'],v['finetune']
-    try: made = gangglw_many(*given, seeds, recipe=recipe, keep=keep) if len(seeds)>1 else [gangglw(*given, recipe=recipe, seed=seeds[0], keep=keep)]
+    try: made = gangglw(*given, seeds=seeds, recipe=recipe, keep=keep)
     except Diverged as e: return {seeds[0]:dict(diverged=str(e))} if len(seeds)==1 else {} # then one by one
     results = {s:_keep(v, corpus, split, sets, s, f, *m) for s,f,m in zip(seeds, files, made)}
     shutil.rmtree(keep); return results
