@@ -1,22 +1,27 @@
-# Both commands make their own environment in .venv; all they need is Python 3.11 or newer with venv.
+# Every target makes its own environment in .venv first; all that needs is Python 3.11 or newer with venv.
+# torch as pip finds it brings CUDA along on Linux, several GB. For a CPU alone, give the index of PyTorch's
+# CPU wheels, which the selector on pytorch.org names; .venv is then 1.7 GB: make replicate TORCH_INDEX=...
 PYTHON ?= python3
 PRESET ?= auto
+TORCH_INDEX ?=
 BIN := .venv/bin
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10_report.ipynb)
 
-.PHONY: replicate test lab report bench clean
+.PHONY: replicate test lab report bench notebooks publish hooks counters clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install -q torch==2.13.0
+	$(BIN)/pip install -q torch==2.13.0 $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(BIN)/pip install -q -e '.[dev]' -c constraints.txt
 	touch $@
 
-replicate: .venv/ready # render the corpora, run the notebooks, write the report
+replicate: .venv/ready # render the corpora, run the notebooks, write the report, compare it with the published one
 	$(BIN)/gasca_replicate --preset $(PRESET)
 
 test: .venv/ready # every notebook's cells, one notebook at a time since they share caches; then the tests
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/nbdev_test --n_workers 1
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest
+	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 1
+	$(RUN) pytest
 
 lab: .venv/ready # read and run the notebooks
 	$(BIN)/jupyter lab nbs
@@ -27,8 +32,22 @@ report: .venv/ready # the reports again, from the run files alone; the last one 
 
 bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	$(BIN)/pip install -q -e '.[bench]' -c constraints.txt
-	mkdir -p reports/quick/notebooks
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/papermill nbs/11_speed.ipynb reports/quick/notebooks/11_speed.ipynb --cwd nbs -k python3 --no-progress-bar -p people 30 -p epochs 4 -p finetunes 3 -p repeats 3 -p nf 32 -p out ../reports
+	mkdir -p replication/speed
+	$(RUN) papermill nbs/machine/07_speed.ipynb replication/speed/07_speed.ipynb --cwd nbs/machine -k python3 --no-progress-bar -p people 30 -p epochs 4 -p finetunes 3 -p repeats 3 -p nf 32 -p out ../../reports
+
+notebooks: .venv/ready # run the run notebooks in place: their outputs are what a reader gets by "run all"
+	$(RUN) GASCA_PROGRESS=/dev/null jupyter nbconvert --to notebook --execute --inplace $(SHOWN)
+	for f in $(SHOWN); do $(BIN)/nbdev_clean --fname $$f; done
+
+publish: .venv/ready # a finished replication becomes the published one; PRESET=quick or standard
+	$(BIN)/gasca_publish --preset $(PRESET)
+	$(MAKE) report notebooks
+
+hooks: .venv/ready # git merges notebooks by cells, Jupyter saves them clean
+	$(BIN)/nbdev_install_hooks
+
+counters: # how the code reads, in numbers
+	$(PYTHON) tools/counters.py
 
 clean: # caches; run files and reports stay
 	rm -rf data models

@@ -7,40 +7,66 @@ __all__ = ['conv_bn', 'ResBlock', 'resnet34', 'resnet_optimiser']
 
 # %% ../nbs/09_baseline.ipynb #e8d76072
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 # %% ../nbs/09_baseline.ipynb #9e97021f
-def conv_bn(ni:int, nf:int, ks:int=3, stride:int=1)->nn.Sequential: # n,nf,h/stride,w/stride
+def conv_bn(
+    ni:int, # Planes in
+    nf:int, # Planes out
+    ks:int=3, # Side of the kernels
+    stride:int=1,
+)->nn.Sequential: # n,ni,h,w -> n,nf,h/stride,w/stride
     "Convolve without bias, then normalise."
     return nn.Sequential(nn.Conv2d(ni, nf, ks, stride, ks//2, bias=False), nn.BatchNorm2d(nf))
 
+# %% ../nbs/09_baseline.ipynb #372c0427
 class ResBlock(nn.Module):
     "The basic block of He et al. (2015), Fig. 2."
-    def __init__(self, ni:int, nf:int, stride:int=1): # Planes in, planes out, stride of the first convolution
+    def __init__(
+        self,
+        ni:int, # Planes in
+        nf:int, # Planes out
+        stride:int=1, # Of the first convolution
+    ):
         super().__init__()
         self.convs = nn.Sequential(conv_bn(ni, nf, 3, stride), nn.ReLU(), conv_bn(nf, nf))
-        self.skip = nn.Identity() if ni==nf and stride==1 else conv_bn(ni, nf, 1, stride)
-    def forward(self, x):
+        same = ni==nf and stride==1
+        self.skip = nn.Identity() if same else conv_bn(ni, nf, 1, stride)
+
+    def forward(self, x:Float[Tensor, 'n c h w'])->Float[Tensor, 'n nf hs ws']:
         "Return relu(convs(x) + skip(x))."
         return torch.relu(self.convs(x)+self.skip(x))
 
 # %% ../nbs/09_baseline.ipynb #03e293a6
-def resnet34(n_out:int=7, # Classes
+def resnet34(
+    n_out:int=7, # Classes
     ni:int=1, # Channels of the image
-)->nn.Sequential:
+)->nn.Sequential: # Images n,ni,h,w -> logits n,n_out
     "Build ResNet-34: 1 + 32 convolutions + 1 linear layer (He et al. 2015, Table 1)."
-    layers,c = [conv_bn(ni, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)],64
-    for nf,n in zip((64,128,256,512), (3,4,6,3)):
-        for i in range(n): layers.append(ResBlock(c, nf, 2 if i==0 and nf>64 else 1)); c = nf
+    layers = [conv_bn(ni, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    planes = 64
+    for nf, n in zip((64, 128, 256, 512), (3, 4, 6, 3)):
+        for i in range(n):
+            layers.append(ResBlock(planes, nf, 2 if i==0 and nf>64 else 1))
+            planes = nf
     net = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, n_out))
     for m in net.modules():
-        if isinstance(m, nn.Conv2d): nn.init.kaiming_normal_(m.weight, mode='fan_out', nonlinearity='relu')
-        if isinstance(m, ResBlock): nn.init.zeros_(m.convs[2][1].weight) # so each block starts as the identity
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight, mode='fan_out', nonlinearity='relu')
+        if isinstance(m, ResBlock):
+            nn.init.zeros_(m.convs[2][1].weight) # so each block starts as the identity
     return net
 
 # %% ../nbs/09_baseline.ipynb #db08f332
-def resnet_optimiser(net:nn.Module, epochs:int # Number of epochs the schedule is spread over
-)->tuple: # Optimiser, and the factor on its rate at each epoch
-    "SGD as §IX says, the rest as Reading 87."
-    opt = torch.optim.SGD(net.parameters(), lr=.1, momentum=.9, nesterov=True, weight_decay=1e-4, fused=True)
-    return opt, lambda e: min(1, (e+.5)/3)*.1**sum(e>=round(epochs*s) for s in (.3,.6,.9))
+def resnet_optimiser(
+    net:nn.Module,
+    epochs:int, # Number of epochs the schedule is spread over
+)->tuple: # Optimiser, and epoch -> factor on its rate
+    "SGD as §IX says, the rest as R87."
+    opt = torch.optim.SGD(net.parameters(), lr=.1, momentum=.9, nesterov=True,
+                          weight_decay=1e-4, fused=True)
+    def rate(e):
+        drops = sum(e>=round(epochs*share) for share in (.3, .6, .9))
+        return min(1, (e+.5)/3)*.1**drops
+    return opt, rate

@@ -1,17 +1,30 @@
-"Half-written caches, full disks and foreign checkpoints: one line that says what to do, and nothing half-written."
-import errno, json, os, subprocess, sys
+"Half-written caches, full disks and foreign checkpoints: one line, and nothing half-written."
+import errno
+import subprocess
+import sys
 from pathlib import Path
-import numpy as np, pytest, torch
-from gasca import core, faces
-from gasca.core import GascaError
-from gasca.data import Corpus
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from gasca import core
+from gasca.core import GascaError, get_preset
+from gasca.data import load_corpus
 from gasca.faces import render_corpus
-from gasca.models import load_gasca, shallow
+from gasca.machine import checkpoints
+from gasca.machine.checkpoints import WEIGHTS, load_model, save_model
+from gasca.pretrain import load_gasca, shallow
 from gasca.train import Discriminator, Generator
 
+ROOT = Path(__file__).parent.parent
 SMALL = dict(people=1, recordings=1)
+UNKNOWN = [dict(corpus='mulitpie'), dict(corpus='kdef', preset='fast'),
+           dict(corpus='kdef', persons=3), dict(corpus='kdef', people=0)]
 
-@pytest.mark.parametrize('args', [dict(name='mulitpie'), dict(name='kdef', preset='fast'), dict(name='kdef', persons=3), dict(name='kdef', people=0)])
+@pytest.mark.parametrize('args', UNKNOWN)
 def test_unknown_names(args, tmp_path):
     with pytest.raises(GascaError) as e: render_corpus(**args, out=tmp_path)
     assert '\n' not in str(e.value) and not list(tmp_path.iterdir())
@@ -20,36 +33,75 @@ def folder(out): return next(d for d in out.iterdir() if d.is_dir() and not d.na
 
 @pytest.mark.parametrize('harm', ['cut', 'gone', 'edited'])
 def test_damaged_cache_is_rendered_again(harm, tmp_path):
-    a = render_corpus('jaffe', 'smoke', out=tmp_path, **SMALL); before,d = np.array(a.images),folder(tmp_path)
-    if harm=='cut': (d/'images.npy').write_bytes((d/'images.npy').read_bytes()[:500])
+    before = np.array(render_corpus('jaffe', 'smoke', out=tmp_path, **SMALL).images)
+    d = folder(tmp_path)
+    images, table = d/'images.npy', d/'table.csv'
+    if harm=='cut': images.write_bytes(images.read_bytes()[:500])
     if harm=='gone': (d/'corpus.json').unlink()
-    if harm=='edited': (d/'table.csv').write_text((d/'table.csv').read_text()+'x')
-    with pytest.raises(GascaError): Corpus.load(d)
-    assert (np.array(render_corpus('jaffe', 'smoke', out=tmp_path, **SMALL).images)==before).all()
+    if harm=='edited': table.write_text(table.read_text()+'x')
+    with pytest.raises(GascaError): load_corpus(d)
+    again = render_corpus('jaffe', 'smoke', out=tmp_path, **SMALL)
+    assert (np.array(again.images)==before).all()
 
-def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
-    def full(*_, **__): raise OSError(errno.ENOSPC, 'No space left on device', str(tmp_path/'images.npy'))
-    monkeypatch.setattr(faces, 'save_json', full)
-    with pytest.raises(SystemExit) as e: core.cli(render_corpus)('jaffe', 'smoke', out=tmp_path, **SMALL)
-    assert e.value.code==1 and not list(tmp_path.iterdir())
+@pytest.mark.parametrize('error, code', [(OSError(errno.ENOSPC, 'No space left on device'), 1),
+                                         (KeyboardInterrupt(), 130)])
+def test_full_disk_and_ctrl_c_leave_nothing(error, code, tmp_path):
+    with patch('gasca.data.save_json', side_effect=error), pytest.raises(SystemExit) as e:
+        core.cli(render_corpus)('jaffe', 'smoke', out=tmp_path, **SMALL)
+    assert e.value.code==code and not list(tmp_path.iterdir())
 
-def test_ctrl_c_leaves_nothing(tmp_path, monkeypatch):
-    def stop(*_, **__): raise KeyboardInterrupt
-    monkeypatch.setattr(faces, 'save_json', stop)
-    with pytest.raises(SystemExit) as e: core.cli(render_corpus)('jaffe', 'smoke', out=tmp_path, **SMALL)
-    assert e.value.code==130 and not list(tmp_path.iterdir())
+# --- weights
 
 def checkpoint(path, nf, px=48):
-    G,D = Generator(),Discriminator()
-    for k in (1,2,3,4): g,d = shallow(k, nf, px); G.add(g); D.add(d)
-    core.save_model(path, {**{f'G.{k}':t for k,t in G.state_dict().items()}, **{f'D.{k}':t for k,t in D.state_dict().items()}}, sizes=dict(nf=nf, px=px, bn=False, sn=True, shift='plane'))
+    "Write untrained stacks as `pretrain` does."
+    G, D = Generator(), Discriminator()
+    for k in (1, 2, 3, 4):
+        g, d = shallow(k, nf, px)
+        G.add(g)
+        D.add(d)
+    state = {f'{part}.{name}':t for part, net in (('G', G), ('D', D))
+             for name, t in net.state_dict().items()}
+    sizes = dict(nf=nf, px=px, bn=False, sn=True, shift='plane')
+    save_model(path, state, sizes=sizes)
 
-def test_checkpoint_of_another_shape(tmp_path):
-    f = tmp_path/'g.safetensors'; checkpoint(f, 8)
-    load_gasca(f); load_gasca(f, 'D')
-    card = core.load_json(f.with_suffix('.json')); core.save_json(f.with_suffix('.json'), dict(card, sizes=dict(card['sizes'], nf=16)))
+def test_weights_of_another_shape(tmp_path):
+    f = tmp_path/'g.safetensors'
+    checkpoint(f, 8)
+    load_gasca(f)
+    load_gasca(f, 'D')
+    card = core.load_json(f.with_suffix('.json'))
+    core.save_json(f.with_suffix('.json'), dict(card, sizes=dict(card['sizes'], nf=16)))
     with pytest.raises(GascaError, match='does not fit'): load_gasca(f)
 
+def test_weights_cut_exchanged_or_gone(tmp_path):
+    f = tmp_path/'g.safetensors'
+    checkpoint(f, 8)
+    whole = f.read_bytes()
+    f.write_bytes(whole[:len(whole)//2])
+    with pytest.raises(GascaError, match='another sha256'): load_gasca(f)
+    save_file(dict(other=torch.ones(2)), f)
+    with pytest.raises(GascaError, match='another sha256'): load_gasca(f)
+    f.unlink()
+    with pytest.raises(GascaError, match='no '): load_gasca(f)
+
+def test_published_weights_are_whole_and_small():
+    for model in ('gasca1', 'gasca2'):
+        f = WEIGHTS/f'{model}.safetensors'
+        load_model(f)
+        assert f.stat().st_size<2_000_000
+        assert core.load_json(f.with_suffix('.json'))['sizes']['px']==get_preset('published')['px']
+
+def test_missing_published_weights_offer_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, 'WEIGHTS', tmp_path)
+    with pytest.raises(GascaError) as e: load_gasca(tmp_path/'gasca1.safetensors')
+    assert 'gasca_replicate --preset quick' in str(e.value) and '\n' not in str(e.value)
+
 def test_no_pickle_is_loaded():
-    root = Path(__file__).parent.parent
-    for f in (root/'gasca').glob('*.py'): assert 'torch.load' not in f.read_text(encoding='utf-8') and 'pickle' not in f.read_text(encoding='utf-8'), f
+    for f in (ROOT/'gasca').rglob('*.py'):
+        text = f.read_text(encoding='utf-8')
+        assert 'torch.load' not in text and 'pickle' not in text, f
+
+def test_report_needs_no_torch():
+    code = 'import sys, gasca.report; sys.exit("torch" in sys.modules)'
+    p = subprocess.run([sys.executable, '-c', code], cwd=ROOT, capture_output=True)
+    assert p.returncode==0, p.stderr

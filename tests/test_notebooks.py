@@ -1,26 +1,110 @@
-"Rules that keep the notebooks runnable by papermill on any machine, and readable on the web."
-import json, re
+"Rules that keep the notebooks runnable by papermill, readable on the web, and true."
+import csv
+import json
+import re
 from pathlib import Path
+
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parent.parent
-NBS = sorted((ROOT/'nbs').glob('*.ipynb'))
+NBS = sorted(f for f in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts)
+RUNS = ['05_pretrain', '06_recon', '07_classify', '08_results', '09_baseline', '09a_compare',
+        '10_report']
+REGISTRY = ROOT/'gasca'/'registry'
+LINK = re.compile(r'\[([RD]\d+)\]\(([^)#]*)#([^)]*)\)')
 
-@pytest.mark.parametrize('f', NBS, ids=lambda f: f.stem)
-def test_notebook(f):
-    nb = json.loads(f.read_text(encoding='utf-8')); text = f.read_text(encoding='utf-8')
-    src = [''.join(c['source']) for c in nb['cells']]
-    assert nb['metadata']['kernelspec']['name'] == 'python3'
-    assert sum('parameters' in c['metadata'].get('tags', []) for c in nb['cells']) <= 1
-    assert not any('nbdev_export(' in s for s in src), 'papermill would export the package again'
-    md = [s for c,s in zip(nb['cells'], src) if c['cell_type']=='markdown']
-    assert re.match(r'# .+\n\n> .+', md[0]), 'title and one-line summary come first'
-    outs = [o for c in nb['cells'] for o in c.get('outputs', [])]
-    assert not any(o['output_type']=='error' for o in outs)
-    assert not any(o.get('name')=='stderr' and re.search(r'warning|%\|', ''.join(o['text']), re.I) for o in outs), 'a saved warning or progress bar'
-    assert not re.search(r'"[^"\n]*(?<![\w.:/])/(?:home|root|tmp|work|Users)/', text), 'an absolute path'
-    assert f.stat().st_size < 600_000
+def name(f): return f.relative_to(ROOT/'nbs').with_suffix('').as_posix()
+
+def cells(f): return json.loads(f.read_text(encoding='utf-8'))['cells']
+
+def markdown(f): return [''.join(c['source']) for c in cells(f) if c['cell_type']=='markdown']
+
+def outputs(f): return [o for c in cells(f) for o in c.get('outputs', [])]
+
+def text_of(out):
+    "What an output says; '' for pictures and what has no words."
+    text = ''.join(out.get('text', '')) or ''.join(out.get('data', {}).get('text/plain', ''))
+    return '' if text.startswith('<Figure') else text.strip()
+
+def said(f): return '\n'.join(map(text_of, outputs(f)))
+
+@pytest.mark.parametrize('f', NBS, ids=name)
+def test_form(f):
+    text, sources = f.read_text(encoding='utf-8'), [''.join(c['source']) for c in cells(f)]
+    assert json.loads(text)['metadata']['kernelspec']['name']=='python3'
+    assert sum('parameters' in c['metadata'].get('tags', []) for c in cells(f))<=1
+    exports = [s for s in sources if 'nbdev_export(' in s]
+    assert not exports, 'papermill would export the package again'
+    assert re.match(r'# .+\n\n> .+', markdown(f)[0]), 'title and one-line summary come first'
+    path = re.search(r'"[^"\n]*(?<![\w.:/])/(?:home|root|tmp|work|Users)/', text)
+    assert not path, f'an absolute path: {path}'
+    assert f.stat().st_size<600_000
+
+@pytest.mark.parametrize('f', NBS, ids=name)
+def test_no_errors_warnings_or_bars_are_saved(f):
+    assert not any(o['output_type']=='error' for o in outputs(f))
+    noise = [text_of(o) for o in outputs(f) if o.get('name')=='stderr']
+    assert not any(re.search(r'warning|%\|', text, re.I) for text in noise), noise
 
 def test_package_holds_what_notebooks_export():
-    exported = {m for f in NBS for m in re.findall(r'#\| default_exp (\w+)', f.read_text(encoding='utf-8'))}
-    assert exported == {f.stem for f in (ROOT/'gasca').glob('*.py')} - {'__init__','_modidx'}
+    first = re.compile(r'#\| default_exp ([\w.]+)')
+    sources = [''.join(c['source']) for f in NBS for c in cells(f)]
+    exported = {m.replace('.', '/') for s in sources for m in first.findall(s)}
+    files = {f.relative_to(ROOT/'gasca').with_suffix('').as_posix()
+             for f in (ROOT/'gasca').rglob('*.py')}
+    empty = {f for f in files if f.endswith('/__init__')}-exported
+    assert exported==files-{'_modidx'}-empty
+    assert all(not (ROOT/'gasca'/f'{f}.py').read_text().strip() for f in empty)
+
+# --- readings and deviations are links
+
+def rows(table):
+    "The rows of a table by the anchors that links use: R46, D4."
+    with open(REGISTRY/f'{table}.csv', encoding='utf-8', newline='') as f:
+        return {(f'R{row["id"]}' if row['id'].isdigit() else row['id']):row
+                for row in csv.DictReader(f)}
+
+def links(f): return [link for text in markdown(f) for link in LINK.findall(text)]
+
+@pytest.mark.parametrize('f', NBS, ids=name)
+def test_links_to_readings_lead_there(f):
+    known = {*rows('readings'), *rows('deviations')}
+    for shown, target, anchor in links(f):
+        assert shown==anchor and shown in known, (shown, anchor)
+        assert (f.parent/target if target else f).resolve()==ROOT/'nbs'/'01_paper.ipynb', target
+
+def test_every_reading_is_linked_where_it_bites():
+    linked = {f.stem:{shown for shown, *_ in links(f)} for f in NBS}
+    wanted = [(key, notebook.split('/')[-1]) for key, row in rows('readings').items()
+              for notebook in re.split(r'[,; ]+', row['notebook']) if notebook!='-']
+    assert not [(key, stem) for key, stem in wanted if key not in linked[stem]]
+    everywhere = set().union(*linked.values())
+    assert not set(rows('deviations'))-everywhere
+
+def test_readings_are_links_and_not_bare_words():
+    bare = re.compile(r'(?<![\[#\w])(?:\*\*)?(?:Readings?|Deviations?) [RD]?\d+')
+    found = [(name(f), ids) for f in NBS for text in markdown(f) if (ids := bare.findall(text))]
+    assert not found
+
+# --- what the committed outputs show
+
+@pytest.mark.parametrize('notebook', RUNS)
+def test_run_notebooks_show_the_published_run(notebook):
+    f = ROOT/'nbs'/f'{notebook}.ipynb'
+    parameters = next(c for c in cells(f) if 'parameters' in c['metadata'].get('tags', []))
+    assert re.search(r"^preset:str = 'published'", ''.join(parameters['source']), re.M)
+    shown = set(re.findall(r'\b(smoke|quick|standard|full)\b', said(f)))
+    assert shown and 'smoke' not in shown, shown
+
+@pytest.mark.parametrize('notebook', ['00_core', '01_paper', '02_data', '04_layers'])
+def test_saved_text_is_what_the_code_says(notebook):
+    f = ROOT/'nbs'/f'{notebook}.ipynb'
+    nb = nbformat.read(f, as_version=4)
+    where = dict(metadata=dict(path=f.parent))
+    NotebookClient(nb, kernel_name='python3', resources=where).execute()
+    for old, new in zip(cells(f), nb.cells):
+        if old['cell_type']!='code': continue
+        was, now = (list(filter(None, map(text_of, c['outputs']))) for c in (old, new))
+        assert was==now, f'cell {old["id"]} is stale; execute the notebook and save it'

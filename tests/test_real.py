@@ -1,84 +1,135 @@
-"The paper on made-up real corpora, through the real readers, killed once; and no picture of them outside the cache."
-import base64, io, os, signal, time
-from pathlib import Path
-import cv2, matplotlib.pyplot as plt, numpy as np, pytest
-from PIL import Image
+"The paper on made-up real corpora, killed once; and no picture of them outside the cache."
+import base64
+import io
+import os
+import signal
+import time
+from unittest.mock import patch
+
+import cv2
 import fixtures
-from gasca.core import load_json
-from gasca.data import load_corpus
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
 from test_corpora import put, state
 from test_replicate import command
 
-CHECKS = np.kron(np.indices((4,4)).sum(0)%2, np.ones((8,8)))*255 # four by four cells
+from gasca.core import load_json
+from gasca.data import load_corpus
 
-def marked(face, name, shift=(0,0), paste=fixtures.paste):
-    "A photograph with a small chessboard beside the chin, where every crop of the face holds it."
-    im,(w,h,s) = paste(face, name, shift),fixtures.SIZE[name]; n = s//5
-    im.paste(Image.fromarray(CHECKS.astype(np.uint8)).resize((n,n), Image.NEAREST), ((w-s)//2+int(shift[0])+s//20, (h-s)//2+int(shift[1])+s*3//4))
-    return im
+BOARD = np.kron(np.indices((4, 4)).sum(0)%2, np.ones((8, 8)))*255 # four by four cells
+PASTE = fixtures.paste
+
+def marked(face, name, shift=(0, 0)):
+    "A photograph with a small chessboard beside the chin: every crop of the face holds it."
+    photo = PASTE(face, name, shift)
+    w, h, side = fixtures.SIZE[name]
+    n = side//5
+    board = Image.fromarray(BOARD.astype(np.uint8)).resize((n, n), Image.NEAREST)
+    at = (w-side)//2+int(shift[0])+side//20, (h-side)//2+int(shift[1])+side*3//4
+    photo.paste(board, at)
+    return photo
+
+def match(x, n):
+    "How much a picture looks like a board of n pixels somewhere, 0 to 1."
+    board = cv2.resize(BOARD.astype(np.float32), (n, n), interpolation=cv2.INTER_AREA)
+    variance = cv2.blur(x*x, (n, n))-cv2.blur(x, (n, n))**2
+    contrast = np.sqrt(np.maximum(variance, 0)) # the board is black and white
+    r = cv2.matchTemplate(x, board, cv2.TM_CCOEFF_NORMED)
+    half = n//2
+    strong = contrast[half:half+r.shape[0], half:half+r.shape[1]]>40 # a faint pattern is none
+    return np.nan_to_num(r*strong, posinf=0, neginf=0).max()
 
 def mark(x):
     "How much a picture looks like the chessboard somewhere, 0 to 1."
-    x = x.astype(np.float32); best = 0
-    for n in range(7, 29): # sides of the board in pixels
-        t = cv2.resize(CHECKS.astype(np.float32), (n,n), interpolation=cv2.INTER_AREA)
-        if min(x.shape)<n: continue
-        sd = np.sqrt(np.maximum(cv2.blur(x*x, (n,n))-cv2.blur(x, (n,n))**2, 0)) # the board is black and white: a faint pattern is none
-        r = cv2.matchTemplate(x, t, cv2.TM_CCOEFF_NORMED); o = n//2; r = r*(sd[o:o+r.shape[0],o:o+r.shape[1]]>40)
-        best = max(best, np.nan_to_num(r, posinf=0, neginf=0).max())
-    return best
+    sides = range(7, 1+min(28, *x.shape))
+    return max((match(x.astype(np.float32), n) for n in sides), default=0)
 
-def grey(b): return np.asarray(Image.open(io.BytesIO(b)).convert('L'))
+def grey(data): return np.asarray(Image.open(io.BytesIO(data)).convert('L'))
 
 def pictures(out):
     "Every picture of a report's folder: files, and those inside executed notebooks."
-    for f in out.rglob('*.png'): yield f.name,grey(f.read_bytes())
+    for f in out.rglob('*.png'): yield f.name, grey(f.read_bytes())
     for f in out.rglob('*.ipynb'):
-        for i,c in enumerate(load_json(f)['cells']):
-            for o in c.get('outputs', []):
-                if 'image/png' in o.get('data', {}): yield f'{f.name} cell {i}',grey(base64.b64decode(o['data']['image/png']))
+        for i, cell in enumerate(load_json(f)['cells']):
+            for output in cell.get('outputs', []):
+                data = output.get('data', {})
+                if 'image/png' not in data: continue
+                yield f'{f.name} cell {i}', grey(base64.b64decode(data['image/png']))
 
 def start(d, *more): return command(d/'out', d/'models', *more, GASCA_DATA=str(d/'cache'))
 
 @pytest.fixture(scope='module')
 def real(tmp_path_factory):
-    d,whole = tmp_path_factory.mktemp('real'),fixtures.paste
-    fixtures.paste = marked
-    try: fixtures.make_trees(d/'disk')
-    finally: fixtures.paste = whole
-    before = state(d/'disk'); args = '--data',str(d/'disk'),'--corpora','real'
+    d = tmp_path_factory.mktemp('real')
+    with patch.object(fixtures, 'paste', marked): fixtures.make_trees(d/'disk')
+    before = state(d/'disk')
+    args = '--data', str(d/'disk'), '--corpora', 'real'
     p = start(d, *args)
     for line in p.stdout:
         if '05_pretrain_gasca2_seed0' in line and 'left' in line: break
-    time.sleep(5); os.killpg(p.pid, signal.SIGKILL); p.wait()
-    p = start(d, *args); log,_ = p.communicate()
+    time.sleep(5)
+    os.killpg(p.pid, signal.SIGKILL)
+    p.wait()
+    p = start(d, *args)
+    log, _ = p.communicate()
     assert p.returncode==0 and 'done before' in log, log
     assert state(d/'disk')==before # nothing under the user's folder was written
     return d
 
+def test_every_run_is_of_a_real_corpus(real):
+    runs = {f.stem: load_json(f)['inputs'] for f in (real/'out/runs').glob('*.json')}
+    assert all(inputs['rendered'] is False for inputs in runs.values())
+    assert {inputs['corpus'] for inputs in runs.values()}=={'Multi-PIE', 'KDEF', 'CFE'}
+    assert runs['cnn2b_seed0']['test']=='NAOFaces'
+
 def test_every_caption_says_real(real):
-    runs = {f.stem:load_json(f) for f in (real/'out'/'runs').glob('*.json')}
-    assert all(r['inputs']['rendered'] is False for r in runs.values())
-    assert {r['inputs']['corpus'] for r in runs.values()}=={'Multi-PIE','KDEF','CFE'} and runs['cnn2b_seed0']['inputs']['test']=='NAOFaces'
-    for f in ('README.md','table1.md','table2.md','table3.md'): # only the deviations tell of rendered corpora: that is where their effects were measured
-        said = [l for l in (real/'out'/f).read_text(encoding='utf-8').splitlines() if 'Rendered' in l]; assert all(l.startswith(('| D1','Rendered faces, turned by the models')) for l in said), said
-    assert all(str(real) not in f.read_text(encoding='utf-8') for f in (real/'out').glob('*.md'))
+    "Only the deviations tell of rendered corpora: that is where their effects were measured."
+    deviations = '| D1', 'Rendered faces, turned by the models'
+    for name in ('README.md', 'table1.md', 'table2.md', 'table3.md'):
+        lines = (real/'out'/name).read_text(encoding='utf-8').splitlines()
+        rendered = [x for x in lines if 'Rendered' in x]
+        assert all(x.startswith(deviations) for x in rendered), rendered
+
+def test_no_path_of_the_users_in_the_report(real):
+    texts = [f.read_text(encoding='utf-8') for f in (real/'out').glob('*.md')]
+    assert texts and not any(str(real) in text for text in texts)
+
+def prepared(real):
+    folders = [d for d in (real/'cache/real').iterdir() if (d/'corpus.json').is_file()]
+    return {c.info['name']: c for c in map(load_corpus, folders)}
+
+def test_the_prepared_faces_carry_the_board(real): # but where they are cut too small
+    faces = prepared(real)
+    assert len(faces)==6
+    seen = {name: np.mean([mark(x)>.8 for x in c.images[::max(1, len(c)//40)]])
+            for name, c in faces.items()}
+    assert min(seen['Multi-PIE'], seen['KDEF'])>.7, seen
+    assert np.mean([*seen.values()])>.6, seen
+
+def test_a_drawn_face_would_be_seen(real):
+    faces = prepared(real)['Multi-PIE'].images
+    fig, axes = plt.subplots(1, 4, figsize=(4*.72, .74)) # as the notebooks draw them
+    for ax, x in zip(axes, faces[::len(faces)//4]):
+        ax.imshow(x, cmap='gray', vmin=0, vmax=255)
+        ax.axis('off')
+    png = io.BytesIO()
+    fig.savefig(png, dpi=90)
+    plt.close(fig)
+    assert mark(grey(png.getvalue()))>.8
 
 def test_no_picture_leaves_the_cache(real):
-    faces = [load_corpus(d) for d in (real/'cache'/'real').iterdir() if (d/'corpus.json').is_file()]; assert len(faces)==6
-    seen = {c.info['name']:np.mean([mark(x)>.8 for x in c.images[::max(1,len(c)//40)]]) for c in faces}
-    assert min(seen['Multi-PIE'],seen['KDEF'])>.7 and np.mean([*seen.values()])>.6, seen # the crops do carry the board, but where they are cut too small
-    fig,ax = plt.subplots(1, 4, figsize=(4*.72,.74)) # as the notebooks draw them
-    pie = next(c for c in faces if c.info['name']=='Multi-PIE')
-    for a,x in zip(ax, pie.images[::len(pie)//4]): a.imshow(x, cmap='gray', vmin=0, vmax=255); a.axis('off')
-    b = io.BytesIO(); fig.savefig(b, dpi=90); plt.close(fig); assert mark(grey(b.getvalue()))>.8 # and a drawn one would be seen
-    found = {n:round(float(mark(x)), 2) for n,x in pictures(real/'out')}
-    assert len(found)>8 and max(found.values())<.8, found
+    found = {name: round(float(mark(x)), 2) for name, x in pictures(real/'out')}
+    assert len(found)>8
+    assert max(found.values())<.8, found
     assert not list((real/'out').rglob('*.np[yz]'))
 
-def test_a_missing_corpus_is_not_replaced(real, tmp_path):
+@pytest.mark.parametrize('folder,args,says', [
+    ('disk', ['--corpora', 'real'], 'Multi-PIE is not under'), ('nowhere', [], 'not a folder')])
+def test_a_missing_corpus_is_not_replaced(folder, args, says, real, tmp_path):
     put(tmp_path, 'disk/KDEF/AF01/AF01ANS.JPG')
-    p = start(tmp_path, '--data', str(tmp_path/'disk'), '--corpora', 'real'); log,_ = p.communicate()
-    assert p.returncode!=0 and 'Multi-PIE is not under' in log and not list((tmp_path/'out').rglob('*.md'))
-    p = start(tmp_path, '--data', str(tmp_path/'nowhere')); log,_ = p.communicate()
-    assert p.returncode!=0 and 'not a folder' in log
+    p = start(tmp_path, '--data', str(tmp_path/folder), *args)
+    log, _ = p.communicate()
+    assert p.returncode!=0 and says in log
+    assert not list((tmp_path/'out').rglob('*.md'))

@@ -1,79 +1,157 @@
-"What a notebook cannot show: the whole paper in one command, killed on the way, and the same bytes again."
-import filecmp, json, os, shutil, signal, subprocess, sys, time
+"What a notebook cannot show: the whole paper in one command, killed on the way, and again."
+import filecmp
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+
 import pytest
-from gasca.core import GascaError, load_json
+
+from gasca.core import GascaError, get_preset, load_json, save_json
+from gasca.faces import render_corpus
+from gasca.machine.replicate import Plan, publish, start
+from gasca.machine.runs import read_run, run_path
 from gasca.paper import PAPER
+from gasca.pretrain import load_gasca, pretrain, to_front
 from gasca.train import LITERAL, RECIPE
 
 ROOT = Path(__file__).parent.parent
-SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # the console script of this environment
+SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # of this environment
 
 def command(out, models, *more, **env):
-    "The console script, with its own checkpoints; rendered corpora are shared."
+    "Start the console script with its own checkpoints; rendered corpora are shared."
     env = dict(os.environ, GASCA_MODELS=str(models), OMP_NUM_THREADS='1', **env)
-    return subprocess.Popen([SCRIPT, '--preset', 'smoke', '--out', str(out), *more],
-                            cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    args = [SCRIPT, '--preset', 'smoke', '--out', str(out), *more]
+    return subprocess.Popen(args, cwd=ROOT, env=env, text=True, start_new_session=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
-def results(out): return sorted(p.relative_to(out) for p in out.rglob('*') if p.suffix in ('.md','.csv','.png') or p.parent.name=='runs')
+def finish(p):
+    "Wait for a command; return what it said."
+    said, _ = p.communicate()
+    assert p.returncode==0, said
+    return said
+
+def kill_in(p, step, seconds):
+    "Kill a command and its kernel some seconds after a step began."
+    for line in p.stdout:
+        if step in line and 'left' in line: break
+    time.sleep(seconds)
+    os.killpg(p.pid, signal.SIGKILL)
+    p.wait()
+
+def results(out):
+    "What a replication is: report, figures and run files."
+    return sorted(f.relative_to(out) for f in out.rglob('*')
+                  if f.suffix in ('.md', '.csv', '.png') or f.parent.name=='runs')
 
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
     "A replication that nobody disturbed."
     d = tmp_path_factory.mktemp('whole')
-    p = command(d/'out', d/'models'); log,_ = p.communicate()
-    assert p.returncode==0, log
+    said = finish(command(d/'out', d/'models'))
+    assert 'to compare with' in said and 'The report is in' in said
     return d
 
 def test_report_and_run_files(whole):
     out = whole/'out'
     text = (out/'README.md').read_text(encoding='utf-8')
     assert 'rendered' in text.split('##')[0].lower() # the first page says so
-    for t in ('table1','table2','table3'): assert (out/f'{t}.md').is_file() and (out/f'{t}.csv').is_file()
+    tables = [f'table{i}.{suffix}' for i in (1, 2, 3) for suffix in ('md', 'csv')]
+    assert all((out/t).is_file() for t in tables)
     for f in (out/'runs').glob('*.json'):
-        run = load_json(f)
-        assert set(run)=={'inputs','result','versions'} and str(ROOT) not in f.read_text(encoding='utf-8')
-        if 'confusion' in run['result']: assert sum(map(sum, run['result']['confusion']))==run['result']['n']==len(run['result']['predicted'])
+        result = read_run(f).result
+        assert str(ROOT) not in f.read_text(encoding='utf-8')
+        if 'confusion' not in result: continue
+        assert sum(map(sum, result['confusion']))==result['n']==len(result['predicted'])
+
+def test_plan_names_every_run_file(whole):
+    plan = Plan('smoke', [0], whole/'out')
+    planned = {run_path(plan.out, name, 0) for step in plan.steps() for name in step.makes}
+    assert planned==set((whole/'out'/'runs').glob('*.json'))
 
 def test_second_start_does_nothing(whole):
-    p = command(whole/'out', whole/'models'); log,_ = p.communicate()
-    assert p.returncode==0 and log.count('done before')==len(load_json(whole/'out'/'steps.json')), log
+    said = finish(command(whole/'out', whole/'models'))
+    assert said.count('done before')==len(load_json(whole/'out'/'steps.json')), said
+
+def test_lost_files_are_made_again(whole):
+    lost = [run_path(whole/'out', 'recon', 0), whole/'out'/'notebooks'/'10_report.ipynb']
+    before = lost[0].read_bytes()
+    for f in lost: f.unlink()
+    said = finish(command(whole/'out', whole/'models'))
+    steps = load_json(whole/'out'/'steps.json')
+    assert 'recon' in said and len(steps)-said.count('done before')>=2
+    assert lost[0].read_bytes()==before and lost[1].is_file()
 
 def test_killed_and_resumed_gives_the_same_bytes(whole, tmp_path):
-    out,models = tmp_path/'out',tmp_path/'models'
-    for stop in ('05_pretrain_gasca2_seed0', '07_classify_seed0'): # killed in the middle of training, and again later
-        p = command(out, models)
-        for line in p.stdout:
-            if stop in line and 'left' in line: break
-        time.sleep(6 if 'pretrain' in stop else 8)
-        os.killpg(p.pid, signal.SIGKILL); p.wait()
-    p = command(out, models); log,_ = p.communicate()
-    assert p.returncode==0 and 'done before' in log, log
-    a,b = results(whole/'out'),results(out)
-    assert a==b
-    different = [str(f) for f in a if not filecmp.cmp(whole/'out'/f, out/f, shallow=False)]
+    out, models = tmp_path/'out', tmp_path/'models'
+    kill_in(command(out, models), '05_pretrain_gasca2_seed0', 6) # in the middle of training
+    kill_in(command(out, models), '07_classify_seed0', 8)
+    said = finish(command(out, models))
+    assert 'done before' in said
+    assert results(whole/'out')==results(out)
+    different = [str(f) for f in results(out)
+                 if not filecmp.cmp(whole/'out'/f, out/f, shallow=False)]
     assert not different
 
-@pytest.mark.parametrize('args,says', [(['--preset','fast'], 'unknown preset'), (['--seeds','x'], 'not a list of numbers'), (['--seeds','3-1'], 'empty')])
+def test_files_of_others_are_refused_and_kept(tmp_path):
+    file = run_path(tmp_path, 'recon', 0)
+    save_json(file, dict(mine=True))
+    with pytest.raises(GascaError, match='choose another folder'): start(tmp_path)
+    assert load_json(file)==dict(mine=True)
+    p = command(tmp_path, tmp_path/'models')
+    said, _ = p.communicate()
+    assert p.returncode==1 and 'choose another folder' in said and file.is_file()
+
+def test_publish_needs_a_finished_replication(whole, tmp_path, monkeypatch):
+    (tmp_path/'nbs').mkdir()
+    (tmp_path/'settings.ini').touch()
+    monkeypatch.chdir(tmp_path)
+    publish(whole/'out', 'smoke')
+    published = tmp_path/'reports'/'smoke'
+    assert results(published)==results(whole/'out')
+    assert not {'notebooks', 'steps.json', 'timings.json'} & {f.name for f in published.iterdir()}
+    half = shutil.copytree(whole/'out', tmp_path/'half')
+    steps = load_json(half/'steps.json')
+    steps.pop('10_report')
+    save_json(half/'steps.json', steps)
+    with pytest.raises(GascaError, match='no finished replication'): publish(half, 'smoke')
+
+BAD = [(['--preset', 'fast'], 'unknown preset'), (['--preset', 'published'], 'unknown preset'),
+       (['--seeds', 'x'], 'not a list of numbers'), (['--seeds', '3-1'], 'empty')]
+
+@pytest.mark.parametrize('args, says', BAD)
 def test_bad_arguments(args, says):
     p = subprocess.run([SCRIPT, *args], cwd=ROOT, capture_output=True, text=True)
     assert p.returncode!=0 and says in p.stderr and len(p.stderr.strip().splitlines())==1
 
 def test_constants_are_the_papers():
-    assert LITERAL['lr_G']==PAPER['lr_G'][:4] and LITERAL['lr_D']==PAPER['lr_D'] and LITERAL['lr_TG']==LITERAL['lr_TD']==PAPER['lr_finetune']
-    assert LITERAL['w']==PAPER['w_adv']==1 and RECIPE['lr_TG']==PAPER['lr_finetune']
+    assert LITERAL['lr_G']==PAPER['lr_G'][:4]
+    assert LITERAL['lr_D']==PAPER['lr_D']
+    assert LITERAL['lr_TG']==LITERAL['lr_TD']==PAPER['lr_finetune']
+    assert LITERAL['w']==PAPER['w_adv']==1
+    assert RECIPE['lr_TG']==PAPER['lr_finetune']
 
 def test_seeds_side_by_side_are_the_seeds_alone(tmp_path, monkeypatch):
-    from gasca.core import get_preset
-    from gasca.faces import render_corpus
-    from gasca.models import load_gasca, pretrain, to_front
-    c,p = render_corpus('multipie', 'smoke'),get_preset('smoke'); monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'a'))
-    pretrain('gasca2', c, p, 0, tmp_path/'many', together=[0,1])
-    assert load_json(tmp_path/'many'/'runs'/'pretrain_gasca2_seed1.json')['inputs']['seed']==1
-    for s in (0,1):
-        a = load_json(tmp_path/'many'/'runs'/f'pretrain_gasca2_seed{s}.json'); monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'b'))
-        b = pretrain('gasca2', c, p, s, tmp_path/'one'); assert load_json(tmp_path/'one'/'runs'/f'pretrain_gasca2_seed{s}.json')['inputs']==a['inputs']
-        assert [(o['step'],o['phase'],o['epoch']) for o in a['result']['log']]==[(o['step'],o['phase'],o['epoch']) for o in b['log']]
-        assert abs(a['result']['log'][-1]['l1']-b['log'][-1]['l1'])<.002 # rounding, amplified by Adam; in float64 they are equal (03a_replicas)
-        x,y = (to_front(load_gasca(tmp_path/d/'smoke'/r['checkpoint']), c.images[:9]).astype(int) for d,r in (('a',a['result']),('b',b)))
-        assert abs(x-y).mean()<2
+    corpus, p = render_corpus('multipie', 'smoke'), get_preset('smoke')
+
+    def faces(folder, result):
+        G = load_gasca(tmp_path/folder/'smoke'/result['checkpoint'])
+        return to_front(G, corpus.images[:9]).astype(int)
+
+    monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'a'))
+    pretrain('gasca2', corpus, p, 0, tmp_path/'many', together=[0, 1])
+    monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'b'))
+    for seed in (0, 1):
+        many = read_run(run_path(tmp_path/'many', 'pretrain_gasca2', seed))
+        pretrain('gasca2', corpus, p, seed, tmp_path/'one')
+        one = read_run(run_path(tmp_path/'one', 'pretrain_gasca2', seed))
+        assert many.inputs==one.inputs and many.inputs['seed']==seed
+        a, b = many.result, one.result
+        epochs = [[(e['step'], e['phase'], e['epoch']) for e in r['log']] for r in (a, b)]
+        assert epochs[0]==epochs[1]
+        # rounding, amplified by Adam; in float64 they are equal (machine/03_engine)
+        assert abs(a['log'][-1]['l1']-b['log'][-1]['l1'])<.002
+        assert abs(faces('a', a)-faces('b', b)).mean()<2

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGE', 'syntax', 'imports', 'source_file', 'code_hash', 'versions', 'Run', 'run_path', 'save_run', 'read_run',
-           'cached_run']
+           'cached_run', 'Runs']
 
 # %% ../../nbs/machine/01_runs.ipynb #e4d00f97
 import ast
@@ -13,6 +13,8 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+
+import pandas as pd
 
 from ..core import GascaError, digest, load_json, plain, root, save_json
 
@@ -90,6 +92,17 @@ class Run:
     result:dict # What came out
     versions:dict # Packages and settings it was made with
 
+    def tests(self)->dict: # Split or test set -> confusion, by_pose, truth, predicted, n
+        "Return what a classifier said of test sets; nothing for other runs."
+        if 'confusion' in self.result: return {self.inputs['split']:self.result}
+        return {k:self.result[k] for k in ('nao', 'cfe') if k in self.result}
+
+    def corpus(self,
+        split:str='', # As in `tests`; empty: what it was trained on
+    )->str:
+        "Name the corpus that a test was made on."
+        return self.inputs['test' if split=='nao' else 'corpus']
+
 def run_path(
     out, # Folder of a replication or report
     name:str, # e.g. cnn1_image
@@ -143,3 +156,47 @@ def cached_run(
     result = json.loads(json.dumps(f(), default=plain))
     save_run(path, inputs, result, versions())
     return result
+
+# %% ../../nbs/machine/01_runs.ipynb #b951e4e1
+class Runs(dict): # Name, e.g. cnn1_image -> seed -> Run
+    "The run files of a replication."
+    @classmethod
+    def of(cls, out # Folder of a replication or report
+    ):
+        "Read all run files in `out`, in the order of their names and seeds."
+        folder = Path(out)/'runs'
+        found = [read_run(path) for path in folder.glob('*_seed*.json')]
+        if not found: raise GascaError(f'no run files in {folder}; run gasca_replicate, or '
+                                       'notebooks 05 to 09 with that folder as out')
+        runs = cls()
+        for run in sorted(found, key=lambda run: (run.name, run.seed)):
+            runs.setdefault(run.name, {})[run.seed] = run
+        return runs
+
+    def all(self)->list: # Every Run
+        "List the runs by name and seed."
+        return [run for seeds in self.values() for run in seeds.values()]
+
+    def first(self, name:str # e.g. cnn1_image
+    )->Run: # The one with the lowest seed
+        "Return a run of that name."
+        return next(iter(self[name].values()))
+
+    def test(self,
+        name:str, # e.g. cnn1_image or cnn2b_nao
+    )->dict: # Seed -> confusion, by_pose, truth, predicted, n
+        "Return what a classifier said of a test set."
+        model, _, split = name.partition('_')
+        runs = self[name] if name in self else self[model]
+        return {seed:run.tests()[split] for seed, run in runs.items()}
+
+    def table(self)->pd.DataFrame: # model, split, corpus, seed, class (a number), right, of
+        "Count right images for every test and class."
+        rows = []
+        for run in self.all():
+            for split, test in run.tests().items():
+                key = dict(model=run.name.partition('_')[0], split=split, corpus=run.corpus(split))
+                for i, counts in enumerate(test['confusion']):
+                    right = {'class':i, 'right':counts[i], 'of':sum(counts)}
+                    rows.append(dict(key, seed=run.seed, **right))
+        return pd.DataFrame(rows)

@@ -1,0 +1,14 @@
+"Every test checks shapes and types: here, and in the processes that a test starts."
+import os
+import sys
+from pathlib import Path
+
+CHECKED = str(Path(__file__).parent/'checked')
+
+def pytest_configure():
+    before = os.environ.get('PYTHONPATH', '')
+    if CHECKED not in before.split(os.pathsep):
+        os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [CHECKED, before]))
+        sys.path.insert(0, CHECKED)
+        sys.modules.pop('sitecustomize', None)
+        import sitecustomize # noqa: F401
