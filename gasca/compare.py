@@ -410,7 +410,7 @@ def moved(
     a, b = numbers(here.result), numbers(there.result)
     file = f'{here.name}_seed{here.seed}.json'
     rows = [(file, k, a[k], b[k], abs(a[k]-b[k])/max(abs(a[k]), abs(b[k])))
-            for k in a if k in b and a[k]!=b[k]]
+            for k in a if k in b and not np.array_equal(a[k], b[k], equal_nan=True)]
     return pd.DataFrame(rows, columns=['file', 'path', 'here', 'there', 'relative'])
 
 # %% ../nbs/09a_compare.ipynb #a37cc38a
@@ -444,7 +444,7 @@ def compare_runs(
     if not pairs: return said
     t = pd.concat([moved(*pair) for pair in pairs])
     if len(t):
-        most = t.iloc[t.relative.argmax()]
+        most = t.iloc[t.relative.fillna(np.inf).argmax()]
         said.append(f'{len(t)} numbers differ; most of all {most.path} of {most.file}: '
                     f'{most.here:g} here, {most.there:g} there ({100*most.relative:.2g} %).')
     else: said.append('No number of a result differs.')
