@@ -15,7 +15,7 @@ from gasca.faces import render_corpus
 from gasca.machine.replicate import Plan, publish, start
 from gasca.machine.runs import read_run, run_path
 from gasca.paper import PAPER
-from gasca.pretrain import load_gasca, pretrain, to_front
+from gasca.pretrain import load_gasca, pretrain, pretrain_together, to_front
 from gasca.train import LITERAL, RECIPE
 
 ROOT = Path(__file__).parent.parent
@@ -142,7 +142,7 @@ def test_seeds_side_by_side_are_the_seeds_alone(tmp_path, monkeypatch):
         return to_front(G, corpus.images[:9]).astype(int)
 
     monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'a'))
-    pretrain('gasca2', corpus, p, 0, tmp_path/'many', together=[0, 1])
+    pretrain_together('gasca2', corpus, p, [0, 1], tmp_path/'many')
     monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'b'))
     for seed in (0, 1):
         many = read_run(run_path(tmp_path/'many', 'pretrain_gasca2', seed))
