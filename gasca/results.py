@@ -48,8 +48,8 @@ def macro(cm # Integer counts [n,n]
 
 # %% ../nbs/08_results.ipynb #079a3398
 def wilson(
-    k:int, # Right
-    n:int, # Of how many
+    k, # Right
+    n, # Of how many
 )->tuple: # Bounds in per cent
     "Wilson's 95 % interval of a proportion."
     ci = stats.binomtest(int(k), int(n)).proportion_ci(.95, 'wilson')

@@ -21,8 +21,8 @@ from gasca.train import Discriminator, Generator
 
 ROOT = Path(__file__).parent.parent
 SMALL = dict(people=1, recordings=1)
-UNKNOWN = [dict(corpus='mulitpie'), dict(corpus='kdef', preset='fast'),
-           dict(corpus='kdef', persons=3), dict(corpus='kdef', people=0)]
+UNKNOWN = [dict(name='mulitpie'), dict(name='kdef', preset='fast'),
+           dict(name='kdef', persons=3), dict(name='kdef', people=0)]
 
 @pytest.mark.parametrize('args', UNKNOWN)
 def test_unknown_names(args, tmp_path):
