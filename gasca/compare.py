@@ -23,7 +23,7 @@ def learned(run:Run # Of a classifier
 )->bool:
     "Whether the training loss fell below half of guessing's, ln 7."
     log = run.result.get('log')
-    return not log or log[-1]['loss']<np.log(7)/2
+    return not log or bool(log[-1]['loss']<np.log(7)/2)
 
 def points(
     runs:Runs,

@@ -274,8 +274,8 @@ class Phase:
     step:Callable # Indices [S,b] -> losses [...,S]
     entry:Callable # (replica, mean losses) -> its entry in the log
     parts:dict # Name -> network or optimiser: all that an epoch changes
-    before:Callable = None # Called with an epoch's number as it starts
-    keep:Path = None # Checkpoint file
+    before:Callable|None = None # Called with an epoch's number as it starts
+    keep:Path|None = None # Checkpoint file
 
 def run_phase(
     phase:Phase,
@@ -367,7 +367,7 @@ class Job:
     finetunes:int # M of Algorithm 3
     seeds:tuple # One a replica
     recipe:dict # Learning rates, weight, batch size
-    keep:Path = None # Folder for checkpoints
+    keep:Path|str|None = None # Folder for checkpoints
     compile:bool = True # Record CUDA graphs, on a GPU
     G:list = field(default_factory=list) # The stacks, one a seed
     D:list = field(default_factory=list)

@@ -11,4 +11,4 @@ def modules():
              for f in sorted(PACKAGE.rglob('*.py')) if not f.name.startswith('_')]
     return [name for name in names if not name.startswith('gasca.faces')]
 
-install_import_hook(modules(), 'beartype.beartype')
+install_import_hook(modules(), 'lenient.check')
