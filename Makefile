@@ -19,9 +19,9 @@ SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10_report.ipynb)
 replicate: .venv/ready # render the corpora, run the notebooks, write the report, compare it with the published one
 	$(BIN)/gasca_replicate --preset $(PRESET)
 
-test: .venv/ready # every notebook's cells, one notebook at a time since they share caches; then the tests
+test: .venv/ready # every notebook's cells, one notebook at a time since they share caches; then the tests, two files at a time
 	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 1
-	$(RUN) pytest
+	$(RUN) pytest -n 2 --dist loadfile
 
 lab: .venv/ready # read and run the notebooks
 	$(BIN)/jupyter lab nbs

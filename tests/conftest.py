@@ -9,6 +9,7 @@ def pytest_configure():
     before = os.environ.get('PYTHONPATH', '')
     if CHECKED not in before.split(os.pathsep):
         os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [CHECKED, before]))
+    if CHECKED not in sys.path: # a worker of pytest-xdist has the path of its parent
         sys.path.insert(0, CHECKED)
         sys.modules.pop('sitecustomize', None)
         import sitecustomize # noqa: F401

@@ -1,9 +1,6 @@
 "The paper on made-up real corpora, killed once; and no picture of them outside the cache."
 import base64
 import io
-import os
-import signal
-import time
 from unittest.mock import patch
 
 import cv2
@@ -13,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_corpora import put, state
-from test_replicate import command
+from test_replicate import command, kill_when
 
 from gasca.core import load_json
 from gasca.data import load_corpus
@@ -66,12 +63,8 @@ def real(tmp_path_factory):
     with patch.object(fixtures, 'paste', marked): fixtures.make_trees(d/'disk')
     before = state(d/'disk')
     args = '--data', str(d/'disk'), '--corpora', 'real'
-    p = start(d, *args)
-    for line in p.stdout:
-        if '05_pretrain_gasca2_seed0' in line and 'left' in line: break
-    time.sleep(5)
-    os.killpg(p.pid, signal.SIGKILL)
-    p.wait()
+    steps = d/'out'/'steps.json'
+    kill_when(start(d, *args), lambda: steps.is_file() and 'gasca1' in steps.read_text())
     p = start(d, *args)
     log, _ = p.communicate()
     assert p.returncode==0 and 'done before' in log, log
