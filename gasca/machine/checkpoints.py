@@ -56,7 +56,8 @@ def mend(path # A checkpoint
     if Path(path).parent==WEIGHTS:
         return ('it is published with the repository: restore it with git checkout, '
                 'or train your own with gasca_replicate --preset quick')
-    return 'delete it and run gasca_replicate again, which trains it anew'
+    first = 'delete it and ' if Path(path).is_file() else ''
+    return first+'run gasca_replicate again, which trains it anew'
 
 def read_card(path # A .safetensors file
 )->dict:
