@@ -22,8 +22,10 @@ from .core import GascaError, digest, models_dir
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
 from .layers import n_macs, n_params
 from .machine.checkpoints import device, seed_everything
-from .machine.engine import adam, finetune, pixels
+from .machine.engine import finetune
+from .machine.replicas import adam
 from .machine.runs import cached_run, run_path
+from .machine.sources import pixels
 from .pretrain import encoder
 
 # %% ../nbs/07_classify.ipynb #7fac130a

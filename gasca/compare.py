@@ -313,12 +313,15 @@ def d_table(runs:Runs)->pd.DataFrame:
         if not (run := trained(runs, stack)): continue
         t = pd.DataFrame(run.result['log']).groupby(['step', 'phase'], sort=False).last()
         t.index = [f'{step}, {phase}' for step, phase in t.index]
-        columns[stack] = [f'{(real+fake)/2:.0f} ({real:.0f}, {fake:.0f})'
-                          for real, fake in zip(t.d_real, t.d_fake)]
+        right = [f'{(real+fake)/2:.0f} ({real:.0f}, {fake:.0f})'
+                 for real, fake in zip(t.d_real, t.d_fake)]
+        columns[stack] = pd.Series(right, t.index)
         if stack=='gasca2':
-            stepped = ['' if np.isnan(x) else f'{100*x:.0f}' for x in t.d_steps]
+            stepped = t.d_steps.dropna().map(lambda share: f'{100*share:.0f}')
             columns['gasca2: D stepped, % of batches'] = stepped
-    return pd.DataFrame(columns, t.index if columns else None).rename_axis('step, phase')
+    table = pd.DataFrame(columns).fillna('').rename_axis('step, phase')
+    order = [f'{k}, {phase}' for k in (1, 2, 3, 4) for phase in ('L', 'TG', 'TD')]
+    return table.reindex([name for name in order if name in table.index])
 
 # %% ../nbs/09a_compare.ipynb #42ca80b7
 UNDOES = dict(lr_G='D1', lr_D='D2', bn='D3', w='D4', sn='D4', d_max='D4', lr_TD='D15',
@@ -405,13 +408,13 @@ def numbers(
 def moved(
     here:Run,
     there:Run,
-)->pd.DataFrame: # file, path, here, there, relative; one row a number that differs
+)->pd.DataFrame: # file, path, here, there, relative, count; one row a number that differs
     "List the numbers that differ between two runs of the same name."
     a, b = numbers(here.result), numbers(there.result)
     file = f'{here.name}_seed{here.seed}.json'
-    rows = [(file, k, a[k], b[k], abs(a[k]-b[k])/max(abs(a[k]), abs(b[k])))
+    rows = [(file, k, a[k], b[k], abs(a[k]-b[k])/max(abs(a[k]), abs(b[k])), isinstance(a[k], int))
             for k in a if k in b and not np.array_equal(a[k], b[k], equal_nan=True)]
-    return pd.DataFrame(rows, columns=['file', 'path', 'here', 'there', 'relative'])
+    return pd.DataFrame(rows, columns=['file', 'path', 'here', 'there', 'relative', 'count'])
 
 # %% ../nbs/09a_compare.ipynb #a37cc38a
 def differing(
@@ -444,7 +447,8 @@ def compare_runs(
     if not pairs: return said
     t = pd.concat([moved(*pair) for pair in pairs])
     if len(t):
-        most = t.iloc[t.relative.fillna(np.inf).argmax()]
+        t = t.assign(relative=t.relative.fillna(np.inf))
+        most = t.sort_values(['count', 'relative'], ascending=[True, False]).iloc[0]
         said.append(f'{len(t)} numbers differ; most of all {most.path} of {most.file}: '
                     f'{most.here:g} here, {most.there:g} there ({100*most.relative:.2g} %).')
     else: said.append('No number of a result differs.')
