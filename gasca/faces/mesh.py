@@ -51,9 +51,11 @@ def launch(kernel, dim, *args): wp.launch(kernel, dim, list(args), device=start(
 # %% ../../nbs/faces/02_mesh.ipynb #a7f345e2
 @dataclass
 class Constants:
-    "What all people share, on the device: n vertices, t triangles, k blend shapes."
+    "What all people share, on the device: n vertices, t triangles, m moves by blend shapes."
     n:int # Number of vertices
-    shapes:wp.array # Displacements [k,n] in metres
+    moves:wp.array # Displacements of vertex 0, then of vertex 1, ... [m] in metres
+    shape:wp.array # Blend shape of each of them [m]
+    moved:wp.array # Where a vertex begins in both [n+1]
     rest:wp.array # Vertices [n] in metres from the head's axis
     masks:wp.array # Lips, rim of the lids, ears, inside of the mouth [n]
     triangles:wp.array # [t,3]
@@ -64,18 +66,23 @@ class Constants:
 def constants()->Constants:
     "Copy the head to the device, once."
     h = head()
+    n = len(h.vertices)
+    vertex, shape = np.nonzero(h.shapes.any(2).T)
+    moved = np.searchsorted(vertex, np.arange(n+1))
     corners = h.triangles.ravel()
     order = np.argsort(corners, kind='stable')
-    first = np.searchsorted(corners[order], np.arange(len(h.vertices)+1))
-    return Constants(len(h.vertices), arr(h.shapes, Vec), arr(h.rest, Vec), arr(h.masks, wp.vec4),
-                     arr(h.triangles, int), arr(order//3, int), arr(first, int))
+    first = np.searchsorted(corners[order], np.arange(n+1))
+    return Constants(n, arr(h.shapes[shape,vertex], Vec), arr(shape, int), arr(moved, int),
+                     arr(h.rest, Vec), arr(h.masks, wp.vec4), arr(h.triangles, int),
+                     arr(order//3, int), arr(first, int))
 
 # %% ../../nbs/faces/02_mesh.ipynb #381e7292
 @wp.struct
 class Change:
-    shapes: wp.array2d(dtype=Vec)
-    row: Ints # of `shapes`
-    weight: Floats
+    moves: Vecs # as in Constants
+    shape: Ints
+    moved: Ints
+    weight: Floats # of each blend shape
     R: wp.mat33
     t: Vec
 
@@ -83,8 +90,8 @@ class Change:
 def bend(base: Vecs, change: Change, out: Vecs):
     i = wp.tid()
     p = base[i]
-    for k in range(change.row.shape[0]):
-        p = p + change.weight[k]*change.shapes[change.row[k],i]
+    for j in range(change.moved[i], change.moved[i+1]):
+        p = p + change.weight[change.shape[j]]*change.moves[j]
     out[i] = change.R*p + change.t
 
 # %% ../../nbs/faces/02_mesh.ipynb #af47c396
@@ -95,11 +102,11 @@ def morph(
     t=(0,0,0), # Translation in metres
 ): # Vertices on the device
     "Add weighted blend shapes to `base`, turn and move."
-    weights = {k:w for k, w in weights.items() if w}
-    change = Change()
-    change.shapes = constants().shapes
-    change.row = arr([head().names[k] for k in weights], int)
-    change.weight = arr(list(weights.values()))
+    c, names, change = constants(), head().names, Change()
+    weight = np.zeros(len(names))
+    weight[[names[k] for k in weights]] = list(weights.values())
+    change.moves, change.shape, change.moved = c.moves, c.shape, c.moved
+    change.weight = arr(weight)
     change.R = wp.mat33(*map(float, np.ravel(np.eye(3) if R is None else R)))
     change.t = Vec(*map(float, t))
     out = zeros(len(base), Vec)

@@ -130,7 +130,7 @@ def scene(
     return flashes(ids), np.tile(wall[:,None,None], (1,px,px))
 
 # %% ../../nbs/faces/08_studio.ipynb #5d1e4c20
-VERSION = '4' # of the renderer; whoever changes a pixel changes this
+VERSION = '5' # of the renderer; whoever changes a pixel changes this
 
 @dataclass
 class Take:
