@@ -197,7 +197,7 @@ class Surface: # n vertices and t triangles before C cameras
     normals: Vecs # [n]
     rest: Vecs # [n], where on the template
     masks: Vecs4 # [n]
-    at: Vecs2 # column, row and depth of a vertex [C,n], in samples and metres
+    at: Vecs2 # column and row in samples, and 1/depth, of a vertex [C,n]
     nearest: Longs3 # the mark that stayed on each sample [C,side,side]
 
 @wp.func
@@ -215,7 +215,7 @@ def project(view: View, points: Vecs, surface: Surface):
     x = wp.dot(p, view.right[camera])/(depth*view.half)
     y = wp.dot(p, view.up[camera])/(depth*view.half)
     side = 0.5*float(view.side)
-    surface.at[camera,i] = wp.vec3((1.0 + x)*side - 0.5, (1.0 - y)*side - 0.5, depth)
+    surface.at[camera,i] = wp.vec3((1.0 + x)*side - 0.5, (1.0 - y)*side - 0.5, 1.0/depth)
 
 # %% ../../nbs/faces/04_camera.ipynb #60aef244
 NOTHING = wp.constant(wp.int64(2**62)) # the mark of a sample without a triangle
@@ -231,7 +231,7 @@ def shares(a: Vec, b: Vec, c: Vec, row: int, column: int): # their sum is 1/dept
     u = double_area(b, c, x, y)
     v = double_area(c, a, x, y)
     w = double_area(a, b, x, y)
-    return wp.vec3(u/a[2], v/b[2], w/c[2])/(u + v + w)
+    return (1.0/(u + v + w))*wp.vec3(u*a[2], v*b[2], w*c[2])
 
 @kernel
 def cover(surface: Surface):
