@@ -54,7 +54,7 @@ def draw_actor(
     return Actor(expressive, {u:float(np.exp(r.normal(0, STRENGTH['habit']))) for u in AUS})
 
 # %% ../../nbs/faces/06_acting.ipynb #089e05d6
-STILL = 9, 10, 16, 25, 26, 27, 64 # at rest these would open the mouth or close the eyes
+STILL = 9, 10, 16, 25, 26, 27, 43, 64 # at rest these would open the mouth or close the eyes
 
 def _units(actor, expression, r):
     "Weight of each action unit in one performance."
@@ -86,5 +86,5 @@ def actions(
     gaze = r.normal(0, .06) # to the side
     for name in ('eyeLookInLeft', 'eyeLookOutRight'): act[name] = max(0, gaze)
     for name in ('eyeLookOutLeft', 'eyeLookInRight'): act[name] = max(0, -gaze)
-    most = {name:.85 if 'Squint' in name else 1.1 for name in act}
+    most = {name:.7 if 'Squint' in name else 1.3 if 'brow' in name else 1.1 for name in act}
     return {name:float(np.clip(weight, 0, most[name])) for name, weight in act.items()}

@@ -27,8 +27,8 @@ class Look: # what a person reflects, 0..1, and where the clothes begin
     rim: float # how much darker the lids' rims are
     iris: float
     sclera: float
-    teeth: float
-    mouth: float # its lining and the tongue
+    teeth: float # the tongue is about half as bright
+    mouth: float # its lining
     hair: float
     cloth: float
     collar: float # height in metres
@@ -83,8 +83,9 @@ def eyeball(P: Vec, look: Look):
 def matter(material: int, P: Vec, mask: wp.vec4, look: Look):
     if material == SKIN: return skin(P, mask, look)
     if material == EYE: return eyeball(P, look)
-    if material == TEETH: return Matter(look.teeth, 0.1, 12.0)
-    if material == MOUTH: return Matter(look.mouth, 0.02, 12.0)
+    within = look.teeth*wp.exp(-60.0*wp.max(P[1] + 0.09, 0.0)) # darker towards the throat
+    if material == TEETH: return Matter(1.5*within, 0.1, 12.0)
+    if material == MOUTH: return Matter(wp.lerp(within, look.mouth, mask[3]), 0.02, 12.0)
     if material == HAIR:
         at = wp.vec2(wp.atan2(P[0], -P[1])*40.0, P[2]*40.0)
         strand = wp.noise(wp.rand_init(7), at)
@@ -116,7 +117,7 @@ def wearing(
     hair = h.material==HAIR
     strands = h.rest[h.triangles[hair]]
     worn = np.isin(h.material, (SKIN, EYE, TEETH, MOUTH, *materials))
-    worn[hair] &= (strands[...,2].mean(1)>cut)&(strands[...,1].min(1)>back)
+    worn[hair] &= (strands[...,2].max(1)>cut)&(strands[...,1].max(1)>back)
     p.triangles, p.material = arr(h.triangles[worn], int), arr(h.material[worn], int)
     return p
 

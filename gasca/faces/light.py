@@ -57,6 +57,7 @@ def kinds():
     kind = np.full(len(h.vertices), OPAQUE)
     for material, k in ((HAIR,THIN), (TEETH,LIT), (MOUTH,DIM), (SKIN,OPAQUE)):
         kind[h.part(material)] = k # the mouth's rim is skin
+    kind[h.hidden] = DIM # no lamp reaches them, yet at the corners of an eye a camera may
     return arr(kind, int)
 
 # %% ../../nbs/faces/03_light.ipynb #27e4a9d0

@@ -107,6 +107,19 @@ def _put_glasses_on(base, r):
     v[h.part(GLASS)] = glasses(eyes, ears, frame)[0]
     return arr(v, Vec)
 
+# %% ../../nbs/faces/07_people.ipynb #82dafbbc
+def _cut(base, hair):
+    "End long hair at its lower and at its front edge."
+    h, v = head(), base.numpy()
+    t = h.triangles[h.material==HAIR]
+    i, j = np.concatenate([t[:,pair] for pair in itertools.permutations(range(3), 2)]).T
+    for beyond in (hair.cut-h.height, hair.back-h.rest[:,1]): # metres
+        crossing = (beyond[i]>0)&(beyond[j]<0)
+        out, kept = i[crossing], j[crossing]
+        share = beyond[out]/(beyond[out]-beyond[kept])
+        v[out] += share[:,None]*(v[kept]-v[out]) # along the edge, to the plane
+    return arr(v, Vec)
+
 # %% ../../nbs/faces/07_people.ipynb #d47c8a68
 @dataclass(kw_only=True)
 class Person(Sitter):
@@ -139,6 +152,7 @@ def person(
     actor = draw_actor(k['acting'], r)
     wears = r.uniform()<k['glasses']
     base = _put_glasses_on(clay.base, r) if wears else clay.base
+    if hair.long: base = _cut(base, hair)
     p = Person(corpus=corpus, sex=sex, old=old, lined=lined, hair=hair, actor=actor, glasses=wears,
                base=base, origin=clay.origin, tone=clay.tone, tex=tex, by=by, look=look)
     worn = [HAIR]*hair.long+[GLASS]*wears

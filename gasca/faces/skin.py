@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MAP_TOP', 'MAP_HEIGHT', 'FACE', 'BALD', 'JAW', 'BEARDS', 'grid', 'ramp', 'mix', 'noise', 'Hair', 'hairstyle',
-           'thickness', 'eyebrows', 'beard', 'paint', 'both', 'creases', 'crease']
+           'smooth', 'thickness', 'eyebrows', 'beard', 'paint', 'both', 'creases', 'crease']
 
 # %% ../../nbs/faces/05_skin.ipynb #111eba45
 import functools
@@ -93,20 +93,36 @@ def hairstyle(
     cut, back = r.uniform(.50, .64), r.choice([-.03, .005, .02])
     return Hair(tone, line, thickness, top, curl, long, cut, back)
 
+# %% ../../nbs/faces/05_skin.ipynb #d1743061
+@functools.cache
+def _edges():
+    "Pairs of neighbours in the skin, each both ways [2,e]."
+    t = head().triangles[head().material==SKIN]
+    pairs = np.concatenate([t[:,[0,1]], t[:,[1,2]], t[:,[2,0]]])
+    return np.unique(np.concatenate([pairs, pairs[:,::-1]]), axis=0).T
+
+def smooth(x # One number for each vertex of the head
+)->np.ndarray: # The same on the skin, smoother; 0 elsewhere
+    "Mix each vertex of the skin four times with its neighbours."
+    here, there = _edges()
+    n = len(x)
+    neighbours = np.bincount(here, minlength=n)
+    for _ in range(4): x = (x+np.bincount(here, x[there], n))/(1+neighbours)*(neighbours>0)
+    return x
+
 # %% ../../nbs/faces/05_skin.ipynb #40c83c22
 def thickness(
     hair:Hair,
     r, # Random generator
 )->np.ndarray: # Metres, for each vertex of the head
-    "Draw the thickness of the hair: none on lips, ears and glasses, uneven elsewhere."
+    "Draw the thickness of the hair: none on face and glasses, little on ears, uneven elsewhere."
     h = head()
     row = ((MAP_TOP-h.height)/MAP_HEIGHT*TEX[0]).astype(int).clip(0, TEX[0]-1)
     column = ((h.azimuth/2/np.pi+.5)*TEX[1]).astype(int).clip(0, TEX[1]-1)
-    behind = ramp((h.height-hair.height(h.azimuth))/.02)
-    smooth = behind*hair.thickness*(1+(hair.top-1)*ramp((h.height-.80)/.04))
-    uneven = smooth*np.clip(1+hair.curl*noise(r, (16,30))[row,column], .2, 2)
-    skin = np.isin(np.arange(len(h.vertices)), h.part(SKIN))
-    return uneven*skin*(1-np.clip(2*h.masks[:,2], 0, 1))
+    behind = ramp((h.height-hair.height(h.azimuth))/.03)
+    even = behind*hair.thickness*(1+(hair.top-1)*ramp((h.height-.80)/.04))
+    uneven = even*np.clip(1+hair.curl*noise(r, (16,30))[row,column], .2, 2)
+    return smooth(uneven*(1-np.clip(2*h.masks[:,2], 0, 1)))
 
 # %% ../../nbs/faces/05_skin.ipynb #420e5f03
 def eyebrows(
@@ -160,8 +176,8 @@ def paint(
     chin = beard(r)*(sex=='M' and bearded)
     for dark, share in ((brows, .6), (chin, .8)):
         t[FACE] = mix(t[FACE], np.minimum(hair.tone*share, t[FACE]*.5), dark)
-    above = z-hair.height(azimuth)-.0025*noise(r, (5,64))
-    covered = ramp(above/.008+.5)*np.clip(.55+hair.thickness*60, 0, 1)
+    above = z-hair.height(azimuth)-.0015*noise(r, (5,64))
+    covered = ramp(above/.012+.5)*np.clip(.55+hair.thickness*60, 0, 1)
     strands = hair.tone*np.clip(1+.13*noise(r, (15,164)), .4, 2)
     return np.clip(mix(t, strands, covered), .008, .85)
 
