@@ -408,13 +408,14 @@ def numbers(
 def moved(
     here:Run,
     there:Run,
-)->pd.DataFrame: # file, path, here, there, relative, count; one row a number that differs
+)->pd.DataFrame: # file, path, here, there, relative, minor; one row a number that differs
     "List the numbers that differ between two runs of the same name."
     a, b = numbers(here.result), numbers(there.result)
     file = f'{here.name}_seed{here.seed}.json'
-    rows = [(file, k, a[k], b[k], abs(a[k]-b[k])/max(abs(a[k]), abs(b[k])), isinstance(a[k], int))
-            for k in a if k in b and not np.array_equal(a[k], b[k], equal_nan=True)]
-    return pd.DataFrame(rows, columns=['file', 'path', 'here', 'there', 'relative', 'count'])
+    def minor(k): return isinstance(a[k], int) or k.startswith('log.') # single images or epochs
+    rows = [(file, k, a[k], b[k], abs(a[k]-b[k])/max(abs(a[k]), abs(b[k])), minor(k)) for k in a
+            if k in b and not np.array_equal(a[k], b[k], equal_nan=True)]
+    return pd.DataFrame(rows, columns=['file', 'path', 'here', 'there', 'relative', 'minor'])
 
 # %% ../nbs/09a_compare.ipynb #a37cc38a
 def differing(
@@ -448,7 +449,7 @@ def compare_runs(
     t = pd.concat([moved(*pair) for pair in pairs])
     if len(t):
         t = t.assign(relative=t.relative.fillna(np.inf))
-        most = t.sort_values(['count', 'relative'], ascending=[True, False]).iloc[0]
+        most = t.sort_values(['minor', 'relative'], ascending=[True, False]).iloc[0]
         said.append(f'{len(t)} numbers differ; most of all {most.path} of {most.file}: '
                     f'{most.here:g} here, {most.there:g} there ({100*most.relative:.2g} %).')
     else: said.append('No number of a result differs.')
