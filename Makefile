@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10_report.ipynb)
 
-.PHONY: replicate test lab report bench notebooks publish hooks counters clean
+.PHONY: replicate test lab report bench page notebooks publish hooks counters clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -35,13 +35,16 @@ bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	mkdir -p replication/speed
 	$(RUN) papermill nbs/machine/07_speed.ipynb replication/speed/07_speed.ipynb --cwd nbs/machine -k python3 --no-progress-bar -p people 30 -p epochs 4 -p finetunes 3 -p repeats 3 -p nf 32 -p out ../../reports
 
+page: .venv/ready # reports/playground.html: the published networks in one file for a browser
+	$(BIN)/gasca_page
+
 notebooks: .venv/ready # run the run notebooks in place: their outputs are what a reader gets by "run all"
 	$(RUN) GASCA_PROGRESS=/dev/null jupyter nbconvert --to notebook --execute --inplace $(SHOWN)
 	for f in $(SHOWN); do $(BIN)/nbdev_clean --fname $$f; done
 
 publish: .venv/ready # a finished replication becomes the published one; PRESET=quick or standard
 	$(BIN)/gasca_publish --preset $(PRESET)
-	$(MAKE) report notebooks
+	$(MAKE) report notebooks page
 
 hooks: .venv/ready # git merges notebooks by cells, Jupyter saves them clean
 	$(BIN)/nbdev_install_hooks

@@ -185,14 +185,15 @@ SCENE = ['person', 'session', 'recording', 'expression'] # One moment of one per
 def target_light(
     table:pd.DataFrame, # A corpus' table
     lum:np.ndarray, # Luminance of each row, 0..255
-)->pd.DataFrame: # SCENE, yaw, and `target`: row of the image nearest to the mean
-    "Pick for every scene and camera the light nearest to the mean luminance."
-    group = SCENE+['yaw']
-    t = table[group+['light']].assign(target=np.arange(len(table)), lum=lum)
-    mean = t.groupby(group).lum.transform('mean')
-    t['off'] = (t.lum-mean).abs().round(6)
-    nearest = t.sort_values(['off', 'light']).groupby(group, as_index=False).first()
-    return nearest[group+['target']]
+    by=('yaw',), # What shares one light: a camera, or SCENE and yaw for each scene's own
+)->pd.DataFrame: # SCENE, yaw, and `target`: row of the image in that light
+    "Pick the light nearest to the mean luminance; where a scene lacks it, the next nearest."
+    by, scene = list(by), SCENE+['yaw']
+    t = table[scene+['light']].assign(target=np.arange(len(table)), lum=lum)
+    of_light = t.groupby([*by, 'light']).lum.transform('mean')
+    t['off'] = (of_light-t.groupby(by).lum.transform('mean')).abs().round(6)
+    nearest = t.sort_values(['off', 'light']).groupby(scene, as_index=False).first()
+    return nearest[scene+['target']]
 
 # %% ../nbs/02_data.ipynb #7072eb72
 def pairs(

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head', 'literal',
-           'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'recon_parts', 'adversary_parts', 'not_done',
-           'provenance', 'report_text', 'write_report', 'publish', 'gasca_report']
+           'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'recon_parts', 'by_people',
+           'probe_parts', 'adversary_parts', 'not_done', 'provenance', 'report_text', 'write_report', 'publish',
+           'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -16,25 +17,30 @@ import numpy as np
 import pandas as pd
 from fastcore.script import call_parse
 
-from .compare import (claims_table, costs, d_table, deviations_table, final, learned,
-                           our_corpora, paired, points, recon, recon_table, sizes, table3,
-                           values_text, variants, variants_table, verdict_text, with_and_without)
+from .compare import (STACKS, best_control, claims_table, costs, d_table, deviations_table,
+                           final, learned, longer_table, micro_learned, our_corpora, paired, people_table,
+                           recon, recon_table, sizes, table3, values_text, variants, variants_table,
+                           verdict_text, with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, read_toml, sha256
 from .machine.figures import fig_adversary, fig_recall, fig_recon, save_figure
 from .machine.runs import Runs, run_path
 from .paper import VERDICTS, readings
-from .results import (KDEF_MODELS, SHOWN, accuracy, behind, caption, corpus_of, every_seed,
-                           interval, md, model_of, name_seeds, paper_column, pictures, pose_table,
-                           read_runs, table1, table2, total_counts)
+from .results import (CONTROLS, SHOWN, accuracy, behind, caption, corpus_of, every_seed,
+                           interval, kdef_models, md, model_of, name_seeds, paper_column, pictures,
+                           pose_table, probe_table, read_runs, table1, table2, total_counts)
 
 # %% ../nbs/10_report.ipynb #57a2b34f
 TABLES = dict(table1=dict(CNN1='cnn1', CNN2a='cnn2a'), table2=dict(CNN2b='cnn2b'),
               table3=dict(Resnet34='resnet34', CNN1='cnn1', CNN2a='cnn2a'))
 
-def tests_of(table:str # table1, table2 or table3
+def tests_of(
+    runs:Runs,
+    table:str, # table1, table2 or table3
 )->list: # Two groups, by split or by corpus
-    "Name the tests that a table shows, our controls last."
-    models, splits = [*TABLES[table].values(), 'random', 'alg2'], ('image', 'person')
+    "Name the tests that a table shows, ours that the paper lacks last."
+    ours = (*CONTROLS, *(['small'] if table=='table3' else []))
+    shown = [m for m in kdef_models(runs) if m in ours]
+    models, splits = [*TABLES[table].values(), *shown], ('image', 'person')
     if table=='table2': models, splits = ['cnn2b', 'random2b'], ('nao', 'cfe')
     return [[f'{m}_{split}' for m in models] for split in splits]
 
@@ -47,7 +53,7 @@ def long_table(
     for printed, model in TABLES[table].items():
         corpus = 'NAOFaces' if printed=='CNN2b' else 'KDEF'
         frames['paper', corpus, SHOWN[model], ''] = paper_column(printed)
-    for test in sum(tests_of(table), []):
+    for test in sum(tests_of(runs, table), []):
         split = '' if table=='table2' else test.partition('_')[2]
         frames['ours', corpus_of(runs, test), model_of(test), split] = accuracy(runs, test)
     return pd.concat(frames, names=['source', 'corpus', 'model', 'split']).reset_index()
@@ -71,7 +77,7 @@ def table_page(
     table:str, # table1, table2 or table3
 )->str: # Markdown
     "Write the full page of a table."
-    groups, parts = tests_of(table), [f"# Table {'I'*int(table[-1])}"]
+    groups, parts = tests_of(runs, table), [f"# Table {'I'*int(table[-1])}"]
     def where(test):
         split = '' if table=='table2' else f", split by {test.partition('_')[2]}"
         return corpus_of(runs, test)+split
@@ -121,14 +127,13 @@ def literal(runs:Runs)->str:
 def notes(runs:Runs)->str:
     "List what these runs cannot show, whatever the rules say of them."
     text, lines = SENTENCES['notes'], []
-    ends = {claim:runs.first(name).result.get('log', [{}])[-1].get('loss', 0.)
-            for claim, name in dict(C8='random_image', C5='cnn2b').items()
+    ends = {model_of(name):runs.first(name).result['log'][-1]['loss']
+            for name in (*(f'{m}_image' for m in kdef_models(runs)), 'cnn2b')
             if not learned(runs.first(name))}
     if ends:
-        losses = ', '.join(f'{claim} {loss:.2f}' for claim, loss in ends.items())
-        ids = ' and '.join(ends)
-        lines.append(text['control'].format(ids=ids, losses=losses, guessing=np.log(7)))
-    if runs.first('recon').inputs['rendered']: lines.append(text['light'])
+        losses = ', '.join(f'{model} {loss:.2f}' for model, loss in ends.items())
+        lines.append(text['unlearned'].format(losses=losses, guessing=np.log(7)))
+    if 'share' not in sizes(runs): lines += [text['older'], text['light']]
     if 'batch 1: ' in literal(runs): lines.append(text['literal'])
     return '\n'.join([*lines, text['stack']])
 
@@ -143,15 +148,19 @@ def claim_parts(runs:Runs)->dict: # Gap -> text
     known = behind(runs).values()
     label = ' (rendered)' if all(known) else ' (partly rendered)' if any(known) else ''
     c = claims_table(runs)
-    short = c[['claim', 'needs', 'ours', 'verdict']].rename(columns=dict(ours='ours'+label))
+    short = c[['claim', 'needs', 'ours', 'verdict', 'first rules']]
+    short = short.rename(columns=dict(ours='ours'+label))
     short['verdict'] = short.verdict.replace(VERDICTS[0], f'**{VERDICTS[0]}**')
     full = c[['§', 'measure', 'rule', 'paper', 'by seed']]
     full = full.rename(columns=dict(paper='paper (KDEF, NAOFaces)'))
     full['made by'] = c['made by'].map(notebook)
     gains = []
-    for i, model in dict(C1='resnet34', C2='cnn1', C8='random').items():
-        values = points(runs, 'cnn2a_person', f'{model}_person')
-        if not pd.isna(values).any(): gains.append(f"{i} {values_text('points', values)}")
+    cnn2a = micro_learned(runs, 'cnn2a_person')
+    rivals = dict(C1=micro_learned(runs, 'resnet34_person'), C2=micro_learned(runs, 'cnn1_person'),
+                  C8=best_control(runs, 'person'))
+    for i, rival in rivals.items():
+        values = (cnn2a-rival).dropna().tolist()
+        gains.append(f"{i} {values_text('points', values, 'splits')}")
     note = SENTENCES['seeds']['one' if len(runs['recon'])==1 else 'several']
     return dict(note=note, corpora=', '.join(our_corpora(runs)), claims=md(short), rules=md(full),
                 notes=notes(runs), claims_by_person='; '.join(gains))
@@ -177,13 +186,20 @@ def table_parts(runs:Runs)->dict: # Gap -> text
     for name in c: c[name] = c[name].map(('{:.1f}' if 'over' in name else '{:,.0f}').format)
     return dict(
         caption1=caption(runs, 'cnn1_image', 'KDEF'), table1=md(table1(runs)),
-        poses=md(pose_table(runs, [f'{m}_image' for m in KDEF_MODELS])),
+        poses=md(pose_table(runs, [f'{m}_image' for m in kdef_models(runs)])),
         caption2=caption(runs, 'cnn2b_nao', 'NAOFaces'), table2=md(table2(runs)),
         cfe_micro=micro['cfe'], nao_micro=micro['nao'],
         taken=others['N'].sum(), others=others.values.sum(),
         neutral=100*cm.loc['N', 'N']/max(1, cm.loc['N'].sum()),
         table3=md(table3(runs)), caption3=caption(runs, 'cnn1_person'),
-        table3_person=md(table3(runs, 'person')), costs=md(c), legend=SENTENCES['legend'])
+        table3_person=md(table3(runs, 'person')), costs=md(c), legend=SENTENCES['legend'],
+        longer=longer(runs))
+
+def longer(runs:Runs)->str:
+    "Say what more epochs do."
+    t = longer_table(runs)
+    if not len(t): return ''
+    return SENTENCES['longer'].format(table=md(t.map('{:.2f}'.format)))
 
 # %% ../nbs/10_report.ipynb #e87c5f83
 def recon_parts(runs:Runs)->dict: # Gap -> text
@@ -191,10 +207,30 @@ def recon_parts(runs:Runs)->dict: # Gap -> text
     run = runs.first('recon')
     m = run.result['gasca2']
     shown = SENTENCES['figure']['rendered' if run.inputs['rendered'] else 'real']
-    seams = [m['seam'] for m, in recon(runs, 'gasca2')]
+    seams = {name:[m['seam'] for m, in recon(runs, stack)] for stack, name in STACKS.items()}
+    seams = [f"{name} {values_text('seam_ratio', v)}" for name, v in seams.items()]
     return dict(shown=shown.format(corpus=run.corpus()), people=m['people'], pairs=m['pairs'],
                 ids='; '.join(' / '.join(face) for face in m['figure']),
-                errors=md(recon_table(runs)), seam=values_text('seam_ratio', seams))
+                errors=md(recon_table(runs)), seam=', '.join(seams),
+                by_people=by_people(runs))
+
+def by_people(runs:Runs)->str:
+    "Say what depends on who the test people are."
+    t = people_table(runs)
+    return SENTENCES['people'].format(table=md(t)) if len(t) else ''
+
+def probe_parts(runs:Runs)->dict: # Gap -> text
+    "Fill in what the codes hold."
+    if 'probes' not in runs: return dict(probes=SENTENCES['probes']['absent'])
+    t = probe_table([run.result for run in runs['probes'].values()])
+    right = t.right.map('{:.1f}'.format)
+    nearest = t.nearest.map('{:.1f}'.format).add_prefix('nearest: ')
+    share = t.share.map('{:.2f}'.format).add_prefix('KDEF: ')
+    share_pie = t.share_pie.map('{:.2f}'.format).add_prefix('PIE: ')
+    told = dict(right=md(pd.concat([right, nearest], axis=1)),
+                share=md(pd.concat([share, share_pie], axis=1)))
+    corpus = runs.first('probes').corpus()
+    return dict(probes=SENTENCES['probes']['told'].format(corpus=corpus, **told))
 
 def adversary_parts(runs:Runs)->dict: # Gap -> text
     "Fill in what the adversary does, the variants, the deviations and the paired tests."
@@ -212,7 +248,7 @@ def adversary_parts(runs:Runs)->dict: # Gap -> text
 def not_done(runs:Runs)->str:
     "List what was not done."
     c, text = claims_table(runs), SENTENCES['gone']
-    untested = c[c.verdict==VERDICTS[3]].claim.items()
+    untested = c[c.verdict==VERDICTS[-1]].claim.items()
     lines = [text['claim'].format(id=i, claim=claim) for i, claim in untested]
     left = [i for i in ('D1', 'D2', 'D4', 'D16') if i not in set(variants(runs).undoes)]
     if left: lines.append(text['undo'].format(ids=', '.join(left)))
@@ -250,8 +286,8 @@ def report_text(
 )->str: # Markdown
     "Fill the template."
     gaps = dict(gone=not_done(runs), **provenance(runs, out))
-    for part in (head, claim_parts, method, table_parts, recon_parts, adversary_parts):
-        gaps |= part(runs)
+    parts = head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts
+    for part in parts: gaps |= part(runs)
     return (REGISTRY/'report.md').read_text(encoding='utf-8').format(**gaps)
 
 def write_report(out # Folder with runs/; the report goes there

@@ -15,7 +15,7 @@ from ..compare import ADVERSARY, RIVALS, STACKS, errors, trained
 from ..core import atomic
 from .runs import Runs
 from ..paper import CLASSES
-from ..results import KDEF_MODELS, SHOWN, accuracy, corpus_of, wilson
+from ..results import SHOWN, accuracy, corpus_of, kdef_models, wilson
 
 # %% ../../nbs/machine/05_figures.ipynb #cf682d66
 def plot_confusion(
@@ -55,7 +55,7 @@ def fig_recall(runs:Runs):
     "Draw recall by class for both splits: bars are Wilson's, dots are seeds."
     fig, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True)
     for ax, split in zip(axes, ('image', 'person')):
-        for i, (m, color) in enumerate(zip(KDEF_MODELS, sns.color_palette('colorblind'))):
+        for i, (m, color) in enumerate(zip(kdef_models(runs), sns.color_palette('colorblind'))):
             t = accuracy(runs, f'{m}_{split}').drop(['micro', 'macro'], level='row').unstack('row')
             _recalls(ax, np.arange(7)+(i-1.5)*.2, t, color=color, label=SHOWN[m])
         title = f"{corpus_of(runs, f'cnn1_{split}')}, split by {split}"

@@ -28,14 +28,17 @@ from ..core import (PRESETS, GascaError, atomic, choose, cli, digest, get_preset
                         models_dir, root, save_json)
 from .checkpoints import WEIGHTS, device, read_card
 from .runs import code_hash, read_run, run_path
+from ..results import CONTROLS, LONG
 
 # %% ../../nbs/machine/06_replicate.ipynb #57ba8285
-CLASSIFIERS = ('cnn1', 'cnn2a', 'random', 'alg2')
+CLASSIFIERS = ('cnn1', 'cnn2a', *CONTROLS)
 MAKES = {
     '06_recon': ['recon'],
     '07_classify': [*(f'{c}_{split}' for c in CLASSIFIERS for split in ('image', 'person')),
-                    'cnn2b', 'random2b'],
-    '09_baseline': ['resnet34_image', 'resnet34_person']}
+                    *(f'rates_{c}' for c in CLASSIFIERS), 'cnn2b', 'random2b'],
+    '07a_probes': ['probes'],
+    '09_baseline': ['resnet34_image', 'resnet34_person', 'small_image', 'small_person',
+                    'rates_small']}
 
 @dataclass
 class Step:
@@ -55,14 +58,17 @@ class Step:
     def makes(self)->list:
         "The names of the run files it makes."
         if 'model' in self.parameters: return [f'pretrain_{self.parameters["model"]}']
-        return MAKES.get(self.notebook, [])
+        made = MAKES.get(self.notebook, [])
+        if self.notebook=='07_classify' and 'long' in get_preset(self.parameters['preset']):
+            made = made+[f'{m}-long_{split}' for m in LONG for split in ('image', 'person')]
+        return made
 
 # %% ../../nbs/machine/06_replicate.ipynb #65ab70ae
-MODELS = ('gasca1', 'gasca2')
-VARIANTS = ('gasca2-alone', 'gasca2-literal', 'gasca2-untuned', 'gasca2-conv')
-ABLATIONS = ('gasca2-bn', 'gasca2-nosn', 'gasca2-norest', 'gasca2-w1', 'gasca2-taken',
-             'gasca2-lr1000th') # each undoes one deviation
-SHARE = {'gasca2-literal':1, 'gasca2-untuned':5} # of the time; a whole pretraining takes 12
+MODELS = ('gasca1', 'gasca2', 'gasca1-still')
+VARIANTS = ('gasca2-alone', 'gasca2-literal', 'gasca2-untuned', 'gasca2-conv', 'gasca2-conv5')
+ABLATIONS = ('gasca2-scene', 'gasca2-full', 'gasca2-steady', 'gasca2-bn', 'gasca2-nosn',
+             'gasca2-norest', 'gasca2-w1', 'gasca2-taken', 'gasca2-lr1000th') # one change each
+SHARE = {'gasca2-literal':1, 'gasca2-untuned':8} # of the time; a whole pretraining takes 12
 
 @dataclass
 class Plan:
@@ -93,7 +99,7 @@ class Plan:
             together = device()=='cuda' and len(self.seeds)>1 and model in MODELS
             extra = dict(together=list(self.seeds)) if together else {}
             steps.append(Step('05_pretrain', SHARE.get(model, 12), dict(run, model=model, **extra)))
-        rest = [('06_recon', 2), ('07_classify', 7), ('09_baseline', 20)]
+        rest = [('06_recon', 4), ('07_classify', 35), ('07a_probes', 12), ('09_baseline', 20)]
         return steps+[Step(name, share, run) for name, share in rest]
 
 # %% ../../nbs/machine/06_replicate.ipynb #23c7f98b

@@ -1,0 +1,147 @@
+'use strict'
+// GASCA in plain JavaScript, one face at a time: a second implementation of nbs/04_layers.
+// Planes are {n, h, w, data}; data is a Float32Array in the order plane, row, column.
+
+const GASCA = (() => {
+
+  function planes(n, h, w) {
+    return {n, h, w, data: new Float32Array(n * h * w)}
+  }
+
+  // Read a .safetensors file: a header of JSON, then numbers of 32 or 16 bits.
+  function weights(bytes) {
+    const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
+    const length = Number(new DataView(buffer).getBigUint64(0, true))
+    const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)))
+    const found = {}
+    for (const [name, {dtype, data_offsets}] of Object.entries(head)) {
+      if (name === '__metadata__') continue
+      const [from, to] = data_offsets.map(at => at + 8 + length)
+      const part = buffer.slice(from, to)
+      if (dtype === 'F32') found[name] = new Float32Array(part)
+      else found[name] = Float32Array.from(new Uint16Array(part), single)
+    }
+    return found
+  }
+
+  // The number that 16 bits stand for.
+  function single(bits) {
+    const sign = bits >> 15 ? -1 : 1
+    const exponent = bits >> 10 & 31
+    const fraction = bits & 1023
+    if (exponent === 0) return sign * fraction * 2 ** -24
+    return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  }
+
+  // Eq. 5: K holds ks x ks numbers for every pair of planes; no padding.
+  function conv(x, K, b) {
+    const nf = b.length
+    const ks = Math.round(Math.sqrt(K.length / (nf * x.n)))
+    const y = planes(nf, x.h - ks + 1, x.w - ks + 1)
+    for (let f = 0; f < nf; f++) {
+      const out = y.data.subarray(f * y.h * y.w, (f + 1) * y.h * y.w).fill(b[f])
+      for (let i = 0; i < x.n; i++) {
+        for (let r = 0; r < ks; r++) {
+          for (let c = 0; c < ks; c++) {
+            const k = K[((f * x.n + i) * ks + r) * ks + c]
+            for (let u = 0; u < y.h; u++) {
+              const from = (i * x.h + u + r) * x.w + c
+              const to = u * y.w
+              for (let v = 0; v < y.w; v++) out[to + v] += k * x.data[from + v]
+            }
+          }
+        }
+      }
+    }
+    return y
+  }
+
+  function relu(x) {
+    for (let at = 0; at < x.data.length; at++) if (x.data[at] < 0) x.data[at] = 0
+    return x
+  }
+
+  // Eqs. 4 and 6: one W shapes every plane.
+  function convMLP(x, p, name) {
+    const c = conv(x, p[name + '.conv.weight'], p[name + '.conv.bias'])
+    const [W, bias] = [p[name + '.W.weight'], p[name + '.W.bias']]
+    const [size, units] = [c.h * c.w, bias.length]
+    const side = Math.round(Math.sqrt(units))
+    const y = planes(c.n, side, side)
+    for (let f = 0; f < c.n; f++) {
+      for (let u = 0; u < units; u++) {
+        let sum = bias[u]
+        for (let at = 0; at < size; at++) sum += W[u * size + at] * c.data[f * size + at]
+        y.data[f * units + u] = sum
+      }
+    }
+    return relu(y)
+  }
+
+  // Eq. 7: the left half, with one column of zeros beyond the mid-line; then its mirror image.
+  function halfConv(x, p, name) {
+    const half = planes(x.n, x.h, x.w / 2 + 1)
+    for (let row = 0; row < x.n * x.h; row++) {
+      half.data.set(x.data.subarray(row * x.w, row * x.w + x.w / 2), row * half.w)
+    }
+    const left = relu(conv(half, p[name + '.conv.weight'], p[name + '.conv.bias']))
+    const y = planes(left.n, left.h, 2 * left.w)
+    for (let row = 0; row < left.n * left.h; row++) {
+      for (let c = 0; c < left.w; c++) {
+        const value = left.data[row * left.w + c]
+        y.data[row * y.w + c] = y.data[row * y.w + y.w - 1 - c] = value
+      }
+    }
+    return y
+  }
+
+  // One deconvolution: every number of x spreads a kernel over y; `pad` is cut off all around.
+  function deconv(x, K, b, stride, pad) {
+    const nf = b.length
+    const ks = Math.round(Math.sqrt(K.length / (x.n * nf)))
+    const [h, w] = [x.h, x.w].map(side => (side - 1) * stride + ks - 2 * pad)
+    const y = planes(nf, h, w)
+    for (let f = 0; f < nf; f++) y.data.fill(b[f], f * h * w, (f + 1) * h * w)
+    for (let i = 0; i < x.n; i++) {
+      for (let r = 0; r < x.h; r++) {
+        for (let c = 0; c < x.w; c++) {
+          const value = x.data[(i * x.h + r) * x.w + c]
+          if (value === 0) continue
+          for (let f = 0; f < nf; f++) {
+            for (let dr = 0; dr < ks; dr++) {
+              const row = r * stride + dr - pad
+              if (row < 0 || row >= h) continue
+              const kernel = ((i * nf + f) * ks + dr) * ks
+              for (let dc = 0; dc < ks; dc++) {
+                const column = c * stride + dc - pad
+                if (column < 0 || column >= w) continue
+                y.data[(f * h + row) * w + column] += value * K[kernel + dc]
+              }
+            }
+          }
+        }
+      }
+    }
+    return y
+  }
+
+  // A face, 48 x 48 numbers in 0..1, to what every encoder makes of it and the picture y.
+  function run(p, face) {
+    const side = Math.round(Math.sqrt(face.length))
+    let x = {n: 1, h: side, w: side, data: Float32Array.from(face)}
+    const codes = []
+    for (const k of [0, 1, 2]) codes.push(x = convMLP(x, p, `G.enc.${k}`))
+    codes.push(x = halfConv(x, p, 'G.enc.3'))
+    for (const [k, pad] of [[3, 0], [2, 1], [1, 1]]) {
+      x = relu(deconv(x, p[`G.dec.${k}.0.weight`], p[`G.dec.${k}.0.bias`], 1, pad))
+    }
+    const [K, b] = [p['G.dec.0.0.weight'], p['G.dec.0.0.bias']]
+    const stride = Math.floor(side / 12)
+    x = deconv(x, K, b, stride, 0)
+    return {codes, y: x.data.map(value => 1 / (1 + Math.exp(-value)))}
+  }
+
+  return {weights, run}
+})()
+
+if (typeof module !== 'undefined') module.exports = GASCA
