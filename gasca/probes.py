@@ -27,7 +27,7 @@ def codes(
     "Pass faces through an encoder and keep every layer's planes."
     made = []
     for part in np.array_split(images, max(1, len(images)//512)):
-        x = torch.from_numpy(part)[:,None].to(device()).float()/255
+        x = torch.from_numpy(np.array(part))[:,None].to(device()).float()/255
         row = []
         for layer in encoder.eval():
             x = layer(x)

@@ -18,9 +18,9 @@ import pandas as pd
 from fastcore.script import call_parse
 
 from .compare import (STACKS, best_control, claims_table, costs, d_table, deviations_table,
-                           final, learned, longer_table, micro_learned, our_corpora, paired, people_table,
-                           recon, recon_table, sizes, table3, values_text, variants, variants_table,
-                           verdict_text, with_and_without)
+                           final, learned, longer_table, micro_learned, our_corpora, paired,
+                           people_table, recon, recon_table, sizes, table3, values_text,
+                           variants, variants_table, verdict_text, with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, read_toml, sha256
 from .machine.figures import fig_adversary, fig_recall, fig_recon, save_figure
 from .machine.runs import Runs, run_path

@@ -119,7 +119,7 @@ def facts(run:Run)->dict: # Fact -> value
     inputs, what = run.inputs, run.inputs['what']
     found = {'the preset':inputs['preset']}
     found |= {f'the pictures of {corpus}':v for corpus, v in pictures(run).items()}
-    if 'split' in inputs and 'split_hash' in inputs and what!='pretrain':
+    if 'split' in inputs and what!='pretrain':
         found[f"the {inputs['split']} split of seed {run.seed}"] = inputs['split_hash']
     weights = {}
     if what=='pretrain': weights = {inputs['model']:run.result.get('sha256')}

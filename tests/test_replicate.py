@@ -146,7 +146,7 @@ def test_constants_are_the_papers():
     assert LITERAL['lr_D']==PAPER['lr_D']
     assert LITERAL['lr_TG']==LITERAL['lr_TD']==PAPER['lr_finetune']
     assert LITERAL['w']==PAPER['w_adv']==1
-    assert RECIPE['lr_TG']==PAPER['lr_finetune']
+    for ours, printed in zip(RECIPE['lr_G'], PAPER['lr_G']): assert round(100*ours, 9)==printed
 
 def test_seeds_side_by_side_are_the_seeds_alone(tmp_path, monkeypatch):
     corpus, p = render_corpus('multipie', 'smoke'), get_preset('smoke')
