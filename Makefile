@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10_report.ipynb)
 
-.PHONY: replicate test lab report bench page notebooks publish hooks counters clean
+.PHONY: replicate test lab report bench page site notebooks publish hooks counters clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -38,6 +38,10 @@ bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 page: .venv/ready # reports/playground.html: the published networks in one file for a browser
 	$(BIN)/gasca_page
 
+site: .venv/ready # _site/README.html: README, notebooks and reports as pages; a warning is an error
+	$(BIN)/pip install -q -e '.[site]' -c constraints.txt
+	PYTHONPATH=site $(BIN)/sphinx-build -q -W --keep-going -b html -c site . _site
+
 notebooks: .venv/ready # run the run notebooks in place: their outputs are what a reader gets by "run all"
 	$(RUN) GASCA_PROGRESS=/dev/null jupyter nbconvert --to notebook --execute --inplace $(SHOWN)
 	for f in $(SHOWN); do $(BIN)/nbdev_clean --fname $$f; done
@@ -53,4 +57,4 @@ counters: # how the code reads, in numbers
 	$(PYTHON) tools/counters.py
 
 clean: # caches; run files and reports stay
-	rm -rf data models
+	rm -rf data models _site

@@ -1,0 +1,121 @@
+"""The site: README, notebooks and reports as pages that need no network (make site)."""
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import ziamath
+from docutils import nodes
+
+ROOT = Path(__file__).parent.parent
+
+project = 'GASCA, reproduced'
+author = 'The GASCA replication authors'
+copyright = f'2026 onwards, {author}. Apache-2.0'
+extensions = ['myst_nb']
+root_doc = 'README'
+include_patterns = ['README.md', 'CONTRIBUTING.md', 'nbs/**', 'reports/**']
+exclude_patterns = ['.*', '**/.ipynb_checkpoints', 'gasca', 'tests', 'tools', 'data', 'models',
+                    'replication', '_site', 'site', 'gasca.egg-info']
+html_theme = 'furo'
+html_title = project
+html_static_path = ['static']
+html_css_files = ['site.css']
+html_copy_source = False
+html_show_sourcelink = False
+html_math_renderer = 'ziamath'
+myst_enable_extensions = ['dollarmath', 'amsmath']
+myst_heading_anchors = 4
+nb_execution_mode = 'off'
+nb_merge_streams = True
+nb_custom_formats = {'.ipynb':'conf.read_notebook'}
+suppress_warnings = ['mystnb.unknown_mime_type', 'myst.header'] # sizes of headings in reports
+
+# --- notebooks as a reader wants them
+
+def directives(source): # '#|' lines of nbdev
+    "Split a cell's source into nbdev's lines and the rest."
+    lines = source.splitlines()
+    return [s for s in lines if s.startswith('#|')], [s for s in lines if not s.startswith('#|')]
+
+def imports_only(lines):
+    "Say whether a cell only imports."
+    code = '\n'.join(lines).strip()
+    return bool(code) and all(re.match(r'(from|import|#|\s|\))', s) for s in code.splitlines() if s)
+
+def links_to_entries(text):
+    "Readings and deviations are one list each in 01_paper; link them by their anchors there."
+    def link(match):
+        shown, folder, page = match.groups()
+        where = f'{folder}01_paper.html' if page else ''
+        return f'<a href="{where}#{shown.lower()}">{shown}</a>'
+    return re.sub(r'\[([RD]\d+)\]\(([^)#]*?)(01_paper\.ipynb)?#[RD]\d+\)', link, text)
+
+def not_pages(text):
+    "Links into the package lead nowhere on the site; their words stay."
+    return re.sub(r'\[([^]]+)\]\((?:\.\./)+gasca/[^)]*\)', r'\1', text)
+
+def read_notebook(text):
+    "Read a notebook without nbdev's lines; cells that only import are folded."
+    nb = nbformat.reads(text, as_version=4)
+    cells = []
+    for cell in nb.cells:
+        if cell.cell_type=='markdown':
+            cell.source = not_pages(links_to_entries(cell.source))
+            cells.append(cell)
+            continue
+        own, lines = directives(cell.source)
+        if any('default_exp' in line for line in own): continue
+        cell.source = '\n'.join(lines).strip()
+        for output in cell.outputs:
+            shown = output.get('data', {})
+            if 'text/markdown' in shown:
+                shown['text/markdown'] = links_to_entries(shown['text/markdown'])
+        if imports_only(lines): cell.metadata['tags'] = ['hide-input']
+        cells.append(cell)
+    nb.cells = cells
+    return nb
+
+# --- what stands in the margin
+
+def pages(folder, pattern='*.ipynb'):
+    return [f.relative_to(ROOT).with_suffix('').as_posix()
+            for f in sorted((ROOT/folder).glob(pattern))]
+
+def toctree(caption, names):
+    lines = ['', '```{toctree}', ':hidden:', f':caption: {caption}', '', *names, '```', '']
+    return '\n'.join(lines)
+
+def add_contents(app, name, source):
+    "Append the list of pages to the first one; it is in no file, as GitHub would show it."
+    if name!=root_doc: return
+    papers = [page for page in pages('nbs') if page!='nbs/index']
+    reports = [p for preset in ('quick', 'standard') for p in pages(f'reports/{preset}', '*.md')]
+    source[0] += toctree('The paper', ['nbs/index', *papers])
+    source[0] += toctree('The machine', pages('nbs/machine'))
+    source[0] += toctree('The renderer', pages('nbs/faces'))
+    source[0] += toctree('Real corpora', pages('nbs/corpora'))
+    others = ['reports/speed', 'reports/LOG', 'CONTRIBUTING']
+    source[0] += toctree('Reports', ['reports/README', *reports, *others])
+
+# --- equations as pictures, drawn while the site is built
+
+def drawn(tex, inline):
+    "Draw an equation as SVG in the colour of the text, with its TeX as a label."
+    latex = ziamath.Latex(tex, size=17, inline=inline, color='currentColor')
+    svg = latex.svg()
+    label = json.dumps(tex)[1:-1].replace('"', '&quot;').replace('<', '&lt;')
+    style = f'vertical-align:{latex.getyofst():.2f}px' if inline else ''
+    return svg.replace('<svg', f'<svg role="img" aria-label="{label}" style="{style}"', 1)
+
+def inline_math(self, node):
+    self.body.append(drawn(node.astext(), True))
+    raise nodes.SkipNode
+
+def block_math(self, node):
+    self.body.append(f'<div class="math">{drawn(node.astext(), False)}</div>')
+    raise nodes.SkipNode
+
+def setup(app):
+    app.add_html_math_renderer('ziamath', (inline_math, None), (block_math, None))
+    app.connect('source-read', add_contents)
