@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['YAWS', 'ALPHAS', 'EMOTIONS', 'COLUMNS', 'TEXT', 'SCENE', 'target_yaw', 'pose_set', 'Corpus', 'count_by',
-           'CorpusWriter', 'check_disk', 'write_corpus', 'load_corpus', 'is_whole', 'within', 'luminance',
-           'target_light', 'pairs', 'split_people', 'split_images', 'split_test_people', 'split_hash']
+           'CorpusWriter', 'check_disk', 'write_corpus', 'images_hash', 'load_corpus', 'is_whole', 'within',
+           'luminance', 'target_light', 'pairs', 'split_people', 'split_images', 'split_test_people', 'split_hash']
 
 # %% ../nbs/02_data.ipynb #f6c62da2
+import functools
 import json
 import shutil
 from contextlib import contextmanager
@@ -127,6 +128,15 @@ def write_corpus(
         save_json(folder/'corpus.json', info|facts)
 
 # %% ../nbs/02_data.ipynb #60e9bdf0
+def images_hash(path # images.npy
+)->str: # Hexadecimal digest
+    "Hash a corpus' images, once a process unless the file is written again."
+    at = Path(path).stat()
+    return _hash_of(str(path), at.st_mtime_ns, at.st_size)
+
+@functools.cache
+def _hash_of(path, mtime, size): return sha256(path)
+
 def load_corpus(path # Folder with images.npy, table.csv, corpus.json
 )->Corpus:
     "Load a corpus; a missing or damaged one raises `GascaError`."
@@ -144,6 +154,8 @@ def load_corpus(path # Folder with images.npy, table.csv, corpus.json
         raise GascaError(f"{d/'images.npy'} is damaged; {start_again}") from None
     table = pd.read_csv(d/'table.csv', dtype={c:str for c in TEXT}, keep_default_na=False,
                         na_values=dict(yaw=[''], pitch=['']))
+    if images_hash(d/'images.npy')!=info['sha256']['images.npy']:
+        raise GascaError(f"{d/'images.npy'} has changed since it was written; {start_again}")
     if len(table)!=len(images):
         raise GascaError(f'{d} has {len(images)} images for {len(table)} rows; {start_again}')
     return Corpus(images, table, info)

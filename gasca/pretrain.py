@@ -118,7 +118,7 @@ VARIANTS = {
     'gasca2':dict(tune_D=True),
     'gasca1-still':dict(light='still'),
     'gasca2-alone':dict(w=0.),
-    'gasca2-literal':dict(LITERAL, sn=False),
+    'gasca2-literal':dict(LITERAL, sn=False, epochs=1, finetune=1),
     'gasca2-untuned':dict(finetune=0),
     'gasca2-conv':dict(shift='none'),
     'gasca2-conv5':dict(shift='none5'),
