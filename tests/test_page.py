@@ -2,15 +2,14 @@
 import base64
 from pathlib import Path
 
-from gasca.page import PAGE, packed
-from gasca.pretrain import PUBLISHED
+from gasca.page import NETS, PAGE, packed
 
 ROOT = Path(__file__).parent.parent
 
 def text(): return (ROOT/'reports'/'playground.html').read_text(encoding='utf-8')
 
 def test_it_holds_the_published_weights():
-    for model in PUBLISHED:
+    for model in NETS:
         assert base64.b64encode(packed(model)).decode() in text(), f'make page ({model})'
 
 def test_it_runs_the_tested_network():

@@ -125,23 +125,41 @@ const GASCA = (() => {
     return y
   }
 
-  // A face, 48 x 48 numbers in 0..1, to what every encoder makes of it and the picture y.
-  function run(p, face) {
+  // What every encoder makes of a face, 48 x 48 numbers in 0..1.
+  function encode(p, face, prefix) {
     const side = Math.round(Math.sqrt(face.length))
     let x = {n: 1, h: side, w: side, data: Float32Array.from(face)}
     const codes = []
-    for (const k of [0, 1, 2]) codes.push(x = convMLP(x, p, `G.enc.${k}`))
-    codes.push(x = halfConv(x, p, 'G.enc.3'))
+    for (const k of [0, 1, 2]) codes.push(x = convMLP(x, p, `${prefix}.${k}`))
+    codes.push(halfConv(x, p, `${prefix}.3`))
+    return codes
+  }
+
+  // Turn a face: the codes on the way, and the picture y.
+  function run(p, face) {
+    const codes = encode(p, face, 'G.enc')
+    let x = codes[3]
     for (const [k, pad] of [[3, 0], [2, 1], [1, 1]]) {
       x = relu(deconv(x, p[`G.dec.${k}.0.weight`], p[`G.dec.${k}.0.bias`], 1, pad))
     }
     const [K, b] = [p['G.dec.0.0.weight'], p['G.dec.0.0.bias']]
-    const stride = Math.floor(side / 12)
+    const stride = Math.floor(Math.sqrt(face.length) / 12)
     x = deconv(x, K, b, stride, 0)
     return {codes, y: x.data.map(value => 1 / (1 + Math.exp(-value)))}
   }
 
-  return {weights, run}
+  // The probability of each emotion.
+  function classify(p, face) {
+    const z = encode(p, face, '0')[3].data
+    const [W, b] = [p['2.weight'], p['2.bias']]
+    const logits = Array.from(b, (bias, e) =>
+      z.reduce((sum, value, at) => sum + W[e * z.length + at] * value, bias))
+    const powers = logits.map(logit => Math.exp(logit - Math.max(...logits)))
+    const sum = powers.reduce((a, b) => a + b)
+    return powers.map(power => power / sum)
+  }
+
+  return {weights, run, classify}
 })()
 
 if (typeof module !== 'undefined') module.exports = GASCA
