@@ -27,8 +27,8 @@ lab: .venv/ready # read and run the notebooks
 	$(BIN)/jupyter lab nbs
 
 report: .venv/ready # the reports again, from the run files alone; the last one is reports/README.md, too
-	$(BIN)/gasca_report reports/quick
 	$(BIN)/gasca_report reports/standard
+	$(BIN)/gasca_report reports/quick
 
 bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	$(BIN)/pip install -q -e '.[bench]' -c constraints.txt

@@ -370,11 +370,12 @@ def people_ratio(
     interval = drawn.confidence_interval
     return float(ratio(np.asarray(a), np.asarray(b))), float(interval.low), float(interval.high)
 
-def people_table(runs:Runs)->pd.DataFrame: # Empty for runs that kept no errors by person
+def people_table(runs:Runs)->pd.DataFrame: # Empty for runs that kept no errors by person, or of one
     "Write ratios of errors with intervals over people."
     rows = {}
     for claim, pair in PEOPLE.items():
-        if not (errors := person_errors(runs, pair)): continue
+        errors = person_errors(runs, pair)
+        if not errors or len(errors[0])<2: continue
         over = ' over '.join(' '.join(which) for which in pair)
         text = '{:.3f} [{:.3f} to {:.3f}]'.format(*people_ratio(*errors))
         rows[claim] = {'ratio of':over, 'people resampled':text, 'people':str(len(errors[0]))}
