@@ -82,7 +82,9 @@ class Pretrained(nn.Module):
         weights:Path, # Its checkpoint
     ):
         super().__init__()
-        self.net, self.weights, self.card = net, weights, read_card(weights)
+        self.net = net
+        self.weights = weights
+        self.card = read_card(weights)
         self.px = self.card['sizes']['px']
 
     @classmethod

@@ -46,8 +46,8 @@ def imports_only(lines):
 def links_to_entries(text):
     "Readings and deviations are one list each in 01_paper; link them by their anchors there."
     def link(match):
-        shown, folder, page = match.groups()
-        where = f'{folder}01_paper.html' if page else ''
+        shown = match[1]
+        where = f'{match[2]}01_paper.html' if match[3] else ''
         return f'<a href="{where}#{shown.lower()}">{shown}</a>'
     return re.sub(r'\[([RD]\d+)\]\(([^)#]*?)(01_paper\.ipynb)?#[RD]\d+\)', link, text)
 
