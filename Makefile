@@ -57,4 +57,4 @@ counters: # how the code reads, in numbers
 	$(PYTHON) tools/counters.py
 
 clean: # caches; run files and reports stay
-	rm -rf data models _site
+	rm -rf data models _site jupyter_execute
