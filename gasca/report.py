@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head', 'literal',
-           'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'recon_parts', 'by_people',
-           'probe_parts', 'adversary_parts', 'not_done', 'provenance', 'report_text', 'write_report', 'publish',
-           'gasca_report']
+           'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild', 'sides',
+           'doses', 'recon_parts', 'by_people', 'probe_parts', 'picture', 'adversary_parts', 'not_done', 'provenance',
+           'report_text', 'write_report', 'publish', 'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -18,16 +18,19 @@ import pandas as pd
 from fastcore.script import call_parse
 
 from .compare import (STACKS, best_control, claims_table, costs, d_table, deviations_table,
-                           final, learned, longer_table, micro_learned, our_corpora, paired,
-                           people_table, recon, recon_table, sizes, table3, values_text,
-                           variants, variants_table, verdict_text, with_and_without)
+                           dose_table, doublings, final, learned, longer_table, micro_learned,
+                           our_corpora, paired, people_table, recon, recon_table, sizes, table3,
+                           values_text, variants, variants_table, verdict_text, wild_longer,
+                           with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, read_toml, sha256
-from .machine.figures import fig_adversary, fig_recall, fig_recon, save_figure
+from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
+                                   fig_variants, save_figure)
 from .machine.runs import Runs, run_path
 from .paper import VERDICTS, readings
 from .results import (CONTROLS, SHOWN, accuracy, behind, caption, corpus_of, every_seed,
                            interval, kdef_models, md, model_of, name_seeds, paper_column, pictures,
-                           pose_table, probe_table, read_runs, table1, table2, total_counts)
+                           pose_table, probe_table, read_runs, side_table, table1, table2,
+                           total_counts)
 
 # %% ../nbs/10_report.ipynb #57a2b34f
 TABLES = dict(table1=dict(CNN1='cnn1', CNN2a='cnn2a'), table2=dict(CNN2b='cnn2b'),
@@ -193,13 +196,41 @@ def table_parts(runs:Runs)->dict: # Gap -> text
         neutral=100*cm.loc['N', 'N']/max(1, cm.loc['N'].sum()),
         table3=md(table3(runs)), caption3=caption(runs, 'cnn1_person'),
         table3_person=md(table3(runs, 'person')), costs=md(c), legend=SENTENCES['legend'],
-        longer=longer(runs))
+        longer=longer(runs), wild_longer=longer_in_the_wild(runs), sides=sides(runs))
 
 def longer(runs:Runs)->str:
     "Say what more epochs do."
     t = longer_table(runs)
     if not len(t): return ''
-    return SENTENCES['longer'].format(table=md(t.map('{:.2f}'.format)))
+    shares = {name:t[name].map('{:.2f}'.format) for name in ('by image', 'by person')}
+    return SENTENCES['longer'].format(table=md(t.assign(**shares)))
+
+def longer_in_the_wild(runs:Runs)->str:
+    "Say what more epochs do for CNN2b."
+    t = wild_longer(runs)
+    if not len(t): return ''
+    return SENTENCES['wild_longer'].format(table=md(t.map('{:.2f}'.format)), guessing=np.log(7))
+
+def sides(runs:Runs)->str:
+    "Say what the sign of the yaw does."
+    t = side_table(runs, [f'{m}_image' for m in kdef_models(runs)])
+    return SENTENCES['sides'].format(table=md(t)) if len(t) else ''
+
+def doses(runs:Runs)->dict: # Gap -> text
+    "Say what twice as much of everything brings."
+    if 'dose' not in runs: return dict(dose='')
+    run = runs.first('dose')
+    t = dose_table(run.result).reset_index()
+    for name, form in dict(times='{:.2f}', l1='{:.4f}', image='{:.1f}', person='{:.1f}').items():
+        t[name] = t[name].map(form.format)
+    labels = pd.DataFrame(run.result['labels'], run.result['labelled']).rename(columns=SHOWN)
+    labels = labels.map('{:.1f}'.format).rename_axis('people with labels')
+    brings = doublings(run.result).map('{:+.2f}'.format).reset_index()
+    brings['network'] = brings.network.map(SHOWN)
+    told = dict(pretraining=md(t.set_index('kind')), labels=md(labels),
+                doublings=md(brings.set_index('dose')), corpus=run.corpus(), seed=run.seed,
+                judged=run.result['judged'])
+    return dict(dose=SENTENCES['dose'].format(**told))
 
 # %% ../nbs/10_report.ipynb #e87c5f83
 def recon_parts(runs:Runs)->dict: # Gap -> text
@@ -231,6 +262,14 @@ def probe_parts(runs:Runs)->dict: # Gap -> text
                 share=md(pd.concat([share, share_pie], axis=1)))
     corpus = runs.first('probes').corpus()
     return dict(probes=SENTENCES['probes']['told'].format(corpus=corpus, **told))
+
+def picture(
+    runs:Runs,
+    out, # Folder they were read from
+)->str:
+    "Show what the literal recipe makes of a face, where 06_recon drew it."
+    name = f"literal_seed{min(runs['recon'])}.png"
+    return SENTENCES['literal']['picture'].format(name=name) if (Path(out)/name).is_file() else ''
 
 def adversary_parts(runs:Runs)->dict: # Gap -> text
     "Fill in what the adversary does, the variants, the deviations and the paired tests."
@@ -278,15 +317,17 @@ def provenance(
                 n_files=len(files), files=md(files))
 
 # %% ../nbs/10_report.ipynb #1ee7adf3
-FIGURES = dict(recall_by_class=fig_recall, recon_by_yaw=fig_recon, adversary=fig_adversary)
+FIGURES = dict(recall_by_class=fig_recall, recon_by_yaw=fig_recon, adversary=fig_adversary,
+               variants=fig_variants)
 
 def report_text(
     runs:Runs,
     out, # Folder they were read from
 )->str: # Markdown
     "Fill the template."
-    gaps = dict(gone=not_done(runs), **provenance(runs, out))
-    parts = head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts
+    gaps = dict(gone=not_done(runs), picture=picture(runs, out), **provenance(runs, out))
+    parts = (head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts,
+             doses)
     for part in parts: gaps |= part(runs)
     return (REGISTRY/'report.md').read_text(encoding='utf-8').format(**gaps)
 
@@ -304,6 +345,7 @@ def write_report(out # Folder with runs/; the report goes there
         csv = long_table(runs, table).to_csv(index=False, float_format='%.4f', lineterminator='\n')
         texts |= {f'{table}.md':table_page(runs, table), f'{table}.csv':csv}
     for name, draw in FIGURES.items(): save_figure(draw(runs), out/f'{name}.png')
+    if 'dose' in runs: save_figure(fig_dose(runs.first('dose').result), out/'dose.png')
     for name, text in texts.items():
         with atomic(out/name) as f: f.write_text(text, encoding='utf-8')
     return out/'README.md'

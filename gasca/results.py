@@ -7,7 +7,8 @@ __all__ = ['KDEF_MODELS', 'CONTROLS', 'LONG', 'MAKERS', 'START', 'SAMPLING', 'SE
            'confusion', 'recalls', 'micro', 'macro', 'wilson', 'seed_interval', 'mcnemar', 'kdef_models', 'adds_up',
            'pictures', 'facts', 'problem', 'validate', 'complete', 'read_runs', 'shares', 'accuracy', 'paper_column',
            'column', 'interval', 'beside', 'md', 'model_of', 'run_of', 'corpus_of', 'behind', 'name_seeds', 'caption',
-           'table1', 'table2', 'every_seed', 'total_counts', 'by_pose', 'pose_ratio', 'pose_table', 'probe_table']
+           'table1', 'table2', 'every_seed', 'total_counts', 'by_pose', 'pose_ratio', 'pose_table', 'side_table',
+           'probe_table']
 
 # %% ../nbs/08_results.ipynb #7519fc4a
 import functools
@@ -139,6 +140,7 @@ def problem(run:Run)->str: # Empty where the run is sound
         facts(run)
         if what=='pretrain': sound = bool(run.result.get('diverged') or run.result['log'])
         elif what=='rates': sound = np.isfinite(run.result['last']).all()
+        elif what=='dose': sound = bool(run.result['epochs'] and run.result['labels'])
         elif what=='probes': sound = all('right' in said for said in run.result.values())
         elif what=='recon':
             errors = [row for m in ('gasca1', 'gasca2') for row in run.result[m]['by_yaw'].values()]
@@ -431,6 +433,24 @@ def pose_table(
             ratio = f'{pose_ratio(t):.2f}' if side=='frontal' else ''
             columns[model_of(test), side] = [*cells, rate, ratio]
     return pd.DataFrame(columns, [*CLASSES, 'all', 'rate, %', 'ratio']).rename_axis('wrong')
+
+# %% ../nbs/08_results.ipynb #d4d05e11
+def side_table(
+    runs:Runs,
+    tests, # e.g. cnn1_image; with the same signed poses
+)->pd.DataFrame: # A row a model; text; empty where poses have no sign
+    "Write accuracy by signed pose, and what the sign makes of it, over seeds."
+    rows = {}
+    for test in tests:
+        by_seed = [{int(pose):100*np.trace(cm)/np.sum(cm) for pose, cm in said['by_pose'].items()}
+                   for said in runs.test(test).values() if 'turned' not in said['by_pose']]
+        if not by_seed: continue
+        t = pd.DataFrame(by_seed).sort_index(axis=1)
+        row = {f'{yaw:+d}°' if yaw else '0°':f'{t[yaw].mean():.1f}' for yaw in t}
+        mean, low, high = seed_interval(t[t.columns.max()]-t[t.columns.min()])
+        spread = '' if np.isnan(low) else f' [{low:+.1f} to {high:+.1f}]'
+        rows[model_of(test)] = row|{'right minus left':f'{mean:+.1f}{spread}'}
+    return pd.DataFrame(rows).T.rename_axis('right, %')
 
 # %% ../nbs/08_results.ipynb #7289ecb4
 def probe_table(results:list # Results of probes runs, one a seed: code -> kind -> name -> number
