@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head', 'literal',
            'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild', 'sides',
-           'doses', 'recon_parts', 'by_people', 'probe_parts', 'picture', 'adversary_parts', 'not_done', 'provenance',
-           'report_text', 'write_report', 'publish', 'gasca_report']
+           'doses', 'recon_parts', 'by_people', 'probe_parts', 'picture', 'adversary_parts', 'over_yaw', 'alts',
+           'not_done', 'provenance', 'report_text', 'write_report', 'publish', 'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from fastcore.script import call_parse
 
-from .compare import (STACKS, best_control, claims_table, costs, d_table, deviations_table,
-                           dose_table, doublings, final, learned, longer_table, micro_learned,
-                           our_corpora, paired, people_table, recon, recon_table, sizes, table3,
-                           values_text, variants, variants_table, verdict_text, wild_longer,
-                           with_and_without)
+from .compare import (ADVERSARY, STACKS, best_control, claims_table, costs, d_table,
+                           deviations_table, dose_table, doublings, errors, final, learned,
+                           longer_table, means, micro_learned, our_corpora, paired, people_table,
+                           recon, recon_table, sizes, table3, trained, values_text, variants,
+                           variants_table, verdict_text, wild_longer, with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, read_toml, sha256
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
                                    fig_variants, save_figure)
@@ -283,6 +283,33 @@ def adversary_parts(runs:Runs)->dict: # Gap -> text
                 deviations=md(t.drop(columns='readings')), paired=md(paired(runs)),
                 paired_by_person=md(paired(runs, 'person')))
 
+# %% ../nbs/10_report.ipynb #d3005a67
+def over_yaw(
+    runs:Runs,
+    stack:str, # gasca1 or gasca2
+    what:str, # model or a rival
+)->str: # L1 at 0 and at ±60
+    "Say how an error grows with the pose, mean over seeds."
+    e = errors(runs, [stack])
+    e = e[e.what==what]
+    front, side = (e[e.yaw.abs()==yaw].L1.mean() for yaw in (0, 60))
+    return f'from {front:.3f} to {side:.3f}'
+
+def alts(runs:Runs)->dict: # Gap -> text
+    "Describe the figures."
+    text, ordered = SENTENCES['alt'], means(runs).sort_values()
+    faces = runs.first('recon').result['gasca2']
+    recall = dict(n=len(ordered), kdef=corpus_of(runs, 'cnn1_image'), least=ordered.iloc[0],
+                  most=ordered.iloc[-1], worst=ordered.index[0], best=ordered.index[-1])
+    shown = dict(n=len(faces['figure']), yaws=len(faces['by_yaw']), error=faces['mean']['model'])
+    grown = {stack:over_yaw(runs, stack, 'model') for stack in STACKS}
+    ends = {s:final(trained(runs, s))['d'] for s in ADVERSARY if trained(runs, s)}
+    ends = ', '.join(f'{stack} {right:.0f} %' for stack, right in ends.items())
+    return dict(
+        alt_recall=text['recall'].format(**recall), alt_figure3=text['figure3'].format(**shown),
+        alt_worst=text['worst'], alt_adversary=text['adversary'].format(ends=ends),
+        alt_recon=text['recon'].format(**grown, rival=over_yaw(runs, 'gasca1', 'identity')))
+
 # %% ../nbs/10_report.ipynb #4660f683
 def not_done(runs:Runs)->str:
     "List what was not done."
@@ -327,7 +354,7 @@ def report_text(
     "Fill the template."
     gaps = dict(gone=not_done(runs), picture=picture(runs, out), **provenance(runs, out))
     parts = (head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts,
-             doses)
+             doses, alts)
     for part in parts: gaps |= part(runs)
     return (REGISTRY/'report.md').read_text(encoding='utf-8').format(**gaps)
 
