@@ -6,9 +6,9 @@ PRESET ?= auto
 TORCH_INDEX ?=
 BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
-SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10_report.ipynb)
+SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10*.ipynb)
 
-.PHONY: replicate test lab report bench page site notebooks publish hooks counters clean
+.PHONY: replicate test lab report article bench page site notebooks publish hooks counters clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -30,6 +30,9 @@ report: .venv/ready # the reports again, from the run files alone; the last one 
 	$(BIN)/gasca_report reports/standard
 	$(BIN)/gasca_report reports/quick
 
+article: .venv/ready # reports/article.pdf: the published run on four printed pages
+	$(BIN)/gasca_article
+
 bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	$(BIN)/pip install -q -e '.[bench]' -c constraints.txt
 	mkdir -p replication/speed
@@ -48,7 +51,7 @@ notebooks: .venv/ready # run the run notebooks in place: their outputs are what 
 
 publish: .venv/ready # a finished replication becomes the published one; PRESET=quick or standard
 	$(BIN)/gasca_publish --preset $(PRESET)
-	$(MAKE) report notebooks page
+	$(MAKE) report article notebooks page
 
 hooks: .venv/ready # git merges notebooks by cells, Jupyter saves them clean
 	$(BIN)/nbdev_install_hooks

@@ -14,5 +14,6 @@ setup(
     long_description=readme.read_text(encoding='utf-8') if readme.exists() else '',
     long_description_content_type='text/markdown',
     install_requires=cfg['requirements'].split(),
-    extras_require={k: cfg[f'{k}_requirements'].split() for k in ('dev', 'bench', 'site')},
+    extras_require={k: cfg[f'{k}_requirements'].split()
+                    for k in ('dev', 'article', 'bench', 'site')},
     entry_points={'console_scripts': cfg['console_scripts'].split()})
