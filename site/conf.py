@@ -55,9 +55,28 @@ def not_pages(text):
     "Links into the package lead nowhere on the site; their words stay."
     return re.sub(r'\[([^]]+)\]\((?:\.\./)+gasca/[^)]*\)', r'\1', text)
 
+def words_beside(cells, at):
+    "Say what a cell's picture shows: the words just below it, else the last ones above."
+    below = cells[at+1:at+2]
+    if below and below[0].cell_type=='markdown' and not below[0].source.startswith('#'):
+        said = below[0].source.split('\n\n')[0]
+    else:
+        above = [cell.source for cell in cells[:at] if cell.cell_type=='markdown']
+        said = above[-1].split('\n\n')[-1]
+    said = re.sub(r'\[([^]]+)\]\([^)]*\)', r'\1', said)
+    return ' '.join(re.sub(r'^[#>]+ |[*`]', '', said, flags=re.M).split())
+
+def describe_pictures(cells):
+    "Give the pictures of a notebook an alternative text."
+    for at, cell in enumerate(cells):
+        shown = [kind for output in cell.get('outputs', []) for kind in output.get('data', {})]
+        if not any(kind.startswith('image/') for kind in shown): continue
+        cell.metadata['mystnb'] = dict(image=dict(alt=words_beside(cells, at)))
+
 def read_notebook(text):
     "Read a notebook without nbdev's lines; cells that only import are folded."
     nb = nbformat.reads(text, as_version=4)
+    describe_pictures(nb.cells)
     cells = []
     for cell in nb.cells:
         if cell.cell_type=='markdown':
