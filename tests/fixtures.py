@@ -3,6 +3,7 @@ import itertools
 import os
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,12 @@ from PIL import Image
 from gasca.core import rng
 from gasca.data import EMOTIONS
 from gasca.faces import render_corpus
+from gasca.faces.acting import actions
+from gasca.faces.camera import Cameras, photograph, pose
+from gasca.faces.light import flashes
+from gasca.faces.people import person, sex_of
+from gasca.faces.skin import crease
+from gasca.faces.studio import STUDIOS, develop
 
 SIZE = dict( # width, height, side of the face
     multipie=(640, 480, 170), kdef=(562, 762, 330), ckplus=(640, 490, 210), jaffe=(256, 256, 190),
@@ -42,6 +49,18 @@ def face_of(name, i):
 def picture(name, i=0):
     "A photograph with a rendered face, uint8 [h,w]."
     return np.asarray(paste(face_of(name, i), name))
+
+def portrait(i, yaws):
+    "Person i with shoulders, uint8 [yaws,480,480], and the true crop: centre x, y and half side."
+    pid, n = f'{i:03}', len(yaws)
+    p = person('multipie', pid, sex_of('multipie', pid))
+    act = actions(p.actor, 'neutral smile surprise disgust'.split()[i%4], rng('portrait', pid))
+    creased = replace(p, tex=crease(p.tex, p.lined, act))
+    cameras = Cameras(list(yaws), 480, half=.28, rays=1)
+    wall = np.full((1, 480, 480), .25)
+    lin = photograph(creased, pose(p, act), cameras, flashes([7]), wall)[:, 0]
+    shots = develop(lin, np.full(n, 1.2), np.arange(n), .45, STUDIOS['multipie'])
+    return shots, np.array([240, 240, 240*.1/.28])
 
 def write(root, file, content, **options):
     "Write bytes or a picture below a folder; return the file's name."
