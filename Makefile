@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10*.ipynb)
 
-.PHONY: replicate test lab report article bench page site notebooks publish hooks counters clean
+.PHONY: replicate test lab report article bench cards page site notebooks publish hooks counters clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -38,6 +38,9 @@ bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	mkdir -p replication/speed
 	$(RUN) papermill nbs/machine/07_speed.ipynb replication/speed/07_speed.ipynb --cwd nbs/machine -k python3 --no-progress-bar -p people 30 -p epochs 4 -p finetunes 3 -p repeats 3 -p nf 32 -p out ../../reports
 
+cards: .venv/ready # gasca/weights/*.md: a page for each published model
+	$(BIN)/gasca_cards
+
 page: .venv/ready # reports/playground.html: the published networks in one file for a browser
 	$(BIN)/gasca_page
 
@@ -51,7 +54,7 @@ notebooks: .venv/ready # run the run notebooks in place: their outputs are what 
 
 publish: .venv/ready # a finished replication becomes the published one; PRESET=quick or standard
 	$(BIN)/gasca_publish --preset $(PRESET)
-	$(MAKE) report article notebooks page
+	$(MAKE) report cards article notebooks page
 
 hooks: .venv/ready # git merges notebooks by cells, Jupyter saves them clean
 	$(BIN)/nbdev_install_hooks

@@ -99,6 +99,8 @@ class Pretrained(nn.Module):
         folder.mkdir(parents=True, exist_ok=True)
         for suffix in ('.safetensors', '.json'):
             (folder/f'model{suffix}').write_bytes(self.weights.with_suffix(suffix).read_bytes())
+        for readable in (self.weights.with_suffix('.md'), self.weights.with_name('README.md')):
+            if readable.is_file(): (folder/'README.md').write_bytes(readable.read_bytes())
 
     def faces(self, images)->UInt8[np.ndarray, 'n h w']:
         "Make grey squares of pictures of any kind."
