@@ -15,5 +15,5 @@ setup(
     long_description_content_type='text/markdown',
     install_requires=cfg['requirements'].split(),
     extras_require={k: cfg[f'{k}_requirements'].split()
-                    for k in ('dev', 'article', 'bench', 'site')},
+                    for k in ('dev', 'article', 'onnx', 'bench', 'site')},
     entry_points={'console_scripts': cfg['console_scripts'].split()})

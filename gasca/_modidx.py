@@ -815,6 +815,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                              'gasca.train.shuffled': ('train.html#shuffled', 'gasca/train.py')},
             'gasca.use': { 'gasca.use.EmotionClassifier': ('use.html#emotionclassifier', 'gasca/use.py'),
                            'gasca.use.EmotionClassifier.predict': ('use.html#emotionclassifier.predict', 'gasca/use.py'),
+                           'gasca.use.EmotionClassifier.printed': ('use.html#emotionclassifier.printed', 'gasca/use.py'),
                            'gasca.use.GASCA': ('use.html#gasca', 'gasca/use.py'),
                            'gasca.use.GASCA.encode': ('use.html#gasca.encode', 'gasca/use.py'),
                            'gasca.use.GASCA.normalize': ('use.html#gasca.normalize', 'gasca/use.py'),
@@ -823,7 +824,10 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                            'gasca.use.Pretrained.batch': ('use.html#pretrained.batch', 'gasca/use.py'),
                            'gasca.use.Pretrained.faces': ('use.html#pretrained.faces', 'gasca/use.py'),
                            'gasca.use.Pretrained.from_pretrained': ('use.html#pretrained.from_pretrained', 'gasca/use.py'),
+                           'gasca.use.Pretrained.printed': ('use.html#pretrained.printed', 'gasca/use.py'),
+                           'gasca.use.Pretrained.save_onnx': ('use.html#pretrained.save_onnx', 'gasca/use.py'),
                            'gasca.use.Pretrained.save_pretrained': ('use.html#pretrained.save_pretrained', 'gasca/use.py'),
                            'gasca.use.as_arrays': ('use.html#as_arrays', 'gasca/use.py'),
                            'gasca.use.find_weights': ('use.html#find_weights', 'gasca/use.py'),
-                           'gasca.use.one_picture': ('use.html#one_picture', 'gasca/use.py')}}}
+                           'gasca.use.one_picture': ('use.html#one_picture', 'gasca/use.py'),
+                           'gasca.use.quiet': ('use.html#quiet', 'gasca/use.py')}}}
