@@ -41,6 +41,7 @@ def test_form(f):
     path = re.search(r'"[^"\n]*(?<![\w.:/])/(?:home|root|tmp|work|Users)/', text)
     assert not path, f'an absolute path: {path}'
     assert f.stat().st_size<600_000
+    assert 'application/vnd.jupyter.widget' not in text, 'widgets need a kernel: clear the output'
 
 @pytest.mark.parametrize('f', NBS, ids=name)
 def test_no_errors_warnings_or_bars_are_saved(f):
