@@ -23,8 +23,8 @@ test: .venv/ready # every notebook's cells, one notebook at a time since they sh
 	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 1
 	$(RUN) pytest -n 2 --dist loadfile
 
-lab: .venv/ready # read and run the notebooks
-	$(BIN)/jupyter lab nbs
+lab: .venv/ready # read and run the notebooks, from their index on
+	$(BIN)/jupyter lab --ServerApp.root_dir=. nbs/index.ipynb
 
 report: .venv/ready # the reports again, from the run files alone; the last one is reports/README.md, too
 	$(BIN)/gasca_report reports/standard
