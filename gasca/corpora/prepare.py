@@ -23,7 +23,7 @@ import pandas as pd
 from ..core import GascaError, choose, corpus_sizes, data_dir, get_preset, rng
 from .crop import ONE_SCALE, Crops, Photos, crop, find_crops, sharing
 from .names import CORPUS_NAMES, PARSERS
-from .pictures import drop_duplicates, in_parts, save_arrays
+from .pictures import drop_duplicates, in_parts, kept_arrays, save_arrays
 from .readers import left_out, read_one, recognise
 from ..data import Corpus, check_disk, is_whole, load_corpus, write_corpus
 from ..faces import render_corpus
@@ -97,9 +97,8 @@ def cut_faces(
 # %% ../../nbs/corpora/04_prepare.ipynb #f970f8c4
 def _kept_crops(photos, work): # find_crops, or what it said before
     path = work/'boxes.npz'
-    if path.is_file():
-        kept = np.load(path)
-        return Crops(kept['box'], kept['sign'], json.loads(str(kept['info'])))
+    kept = kept_arrays(path)
+    if kept: return Crops(kept['box'], kept['sign'], json.loads(str(kept['info'])))
     crops = find_crops(photos, work/'faces')
     save_arrays(path, box=crops.box, sign=crops.sign, info=json.dumps(crops.info))
     return crops
