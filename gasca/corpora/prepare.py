@@ -27,6 +27,7 @@ from .pictures import drop_duplicates, in_parts, kept_arrays, save_arrays
 from .readers import left_out, read_one, recognise
 from ..data import Corpus, check_disk, is_whole, load_corpus, write_corpus
 from ..faces import render_corpus
+from ..machine.lock import alone, sweep
 
 # %% ../../nbs/corpora/04_prepare.ipynb #323c97d7
 def subsample(
@@ -136,7 +137,11 @@ def _folder(photos, px, out): # Where a corpus is prepared
 def _prepare(photos, skipped, px, out, limit):
     thin = replace(photos, table=subsample(photos.table, **limit))
     folder = _folder(thin, px, out)
-    if not is_whole(folder):
+    if is_whole(folder): return load_corpus(folder)
+    busy = f'{folder} is being prepared by another process: waiting for it'
+    with alone(folder.with_name(f'.{folder.name}.lock'), busy, wait=True) as sure:
+        if sure: sweep(folder.parent, folder.name)
+        if is_whole(folder): return load_corpus(folder)
         work = folder.with_name(f'.{folder.name}.work')
         work.mkdir(parents=True, exist_ok=True)
         crops = _kept_crops(thin, work)

@@ -18,6 +18,7 @@ from fastcore.script import call_parse
 
 from ..core import GascaError, cli, data_dir, digest, progress, sha256
 from ..data import Corpus, is_whole, load_corpus, write_corpus
+from ..machine.lock import alone, sweep
 from .acting import STRENGTH
 from .mesh import constants, start
 from .people import person
@@ -98,8 +99,12 @@ def render_corpus(
     counted = ['expression']+['yaw']*(name not in FREE)+['light']*(name=='multipie')
     info = dict(name=RENDERED[name], rendered=True, version=VERSION, preset=preset, sizes=s,
                 strength=STRENGTH, skipped=[])
-    with write_corpus(folder, info, count_images(takes), s['px'], counted) as writer:
-        for rows, images in _sittings(name, takes, s['px']): writer.add(images, rows)
+    busy = f'{folder} is being rendered by another process: waiting for it'
+    with alone(folder.with_name(f'.{folder.name}.lock'), busy, wait=True) as sure:
+        if sure: sweep(folder.parent, folder.name)
+        if is_whole(folder): return load_corpus(folder)
+        with write_corpus(folder, info, count_images(takes), s['px'], counted) as writer:
+            for rows, images in _sittings(name, takes, s['px']): writer.add(images, rows)
     return load_corpus(folder)
 
 # %% ../../nbs/faces/10_render.ipynb #9ac0fe34
