@@ -8,7 +8,7 @@ BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10*.ipynb)
 
-.PHONY: replicate test lab report article bench cards page site notebooks publish hooks counters clean
+.PHONY: replicate test attack lab report article bench cards page site notebooks publish hooks counters clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -22,6 +22,9 @@ replicate: .venv/ready # render the corpora, run the notebooks, write the report
 test: .venv/ready # every notebook's cells, one notebook at a time since they share caches; then the tests, two files at a time
 	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 1
 	$(RUN) pytest -n 2 --dist loadfile
+
+attack: .venv/ready # kills in every step, a full disk, damaged files: half an hour on two cores
+	$(RUN) pytest -m 'slow or not slow' tests/test_attack.py
 
 lab: .venv/ready # read and run the notebooks, from their index on
 	$(BIN)/jupyter lab --ServerApp.root_dir=. nbs/index.ipynb

@@ -77,8 +77,8 @@ CASES = {wrong_count:'has numbers that do not add up', wrong_pose:'has numbers t
          wrong_sum:'has numbers that do not add up', wrong_seed:'holds the run cnn1_image, seed 7',
          wrong_model:'holds the run cnn2a_image', wrong_preset:'do not agree on the preset',
          wrong_corpus:'do not agree on the pictures', wrong_split:'do not agree on the image split',
-         wrong_start:'do not agree on the weights of gasca1', no_split:"has no 'split_hash'",
-         no_cost:"has no 'macs'"}
+         wrong_start:'do not agree on the weights of gasca1', no_split:"has no 'inputs.split_hash'",
+         no_cost:"has no 'result.macs'"}
 
 @pytest.mark.parametrize('change', CASES, ids=lambda change: change.__name__)
 def test_a_run_file_that_is_wrong_is_named_in_one_line(change, tmp_path):
