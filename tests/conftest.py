@@ -1,11 +1,15 @@
 "Every test checks shapes and types: here, and in the processes that a test starts."
 import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 CHECKED = str(Path(__file__).parent/'checked')
 
 def pytest_configure():
+    if threading.current_thread() is threading.main_thread(): # started in the background, tests
+        signal.signal(signal.SIGINT, signal.default_int_handler) # would hand on a deaf Ctrl-C
     before = os.environ.get('PYTHONPATH', '')
     if CHECKED not in before.split(os.pathsep):
         os.environ['PYTHONPATH'] = os.pathsep.join(filter(None, [CHECKED, before]))
