@@ -55,14 +55,17 @@ def _recalls(ax, x, t, **style): # t: accuracy by seed, classes only, row unstac
 
 def fig_recall(runs:Runs):
     "Draw recall by class for both splits: bars are Wilson's, dots are seeds."
-    fig, axes = plt.subplots(1, 2, figsize=(9, 2.8), sharey=True)
+    fig, axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True)
     for ax, split in zip(axes, ('image', 'person')):
-        for i, (m, color) in enumerate(zip(kdef_models(runs), sns.color_palette('colorblind'))):
+        models = kdef_models(runs)
+        places = np.linspace(-.4, .4, len(models)) # all between one class and the next
+        for place, m, color in zip(places, models, sns.color_palette('colorblind')):
             t = accuracy(runs, f'{m}_{split}').drop(['micro', 'macro'], level='row').unstack('row')
-            _recalls(ax, np.arange(7)+(i-1.5)*.2, t, color=color, label=SHOWN[m])
+            _recalls(ax, np.arange(7)+place, t, color=color, label=SHOWN[m])
         title = f"{corpus_of(runs, f'cnn1_{split}')}, split by {split}"
         ax.set(xticks=range(7), xticklabels=CLASSES, ylim=(-3, 103), title=title)
-    axes[0].set_ylabel('recall, %')
+        ax.set_ylabel('recall, %')
+        for edge in range(6): ax.axvline(edge+.5, color='.9', lw=.8, zorder=0)
     return legend(fig, axes[0])
 
 # %% ../../nbs/machine/05_figures.ipynb #07fb03c9
@@ -123,7 +126,8 @@ def fig_variants(runs:Runs):
     ax.axvline(0, color='.7', lw=.8, zorder=0)
     ax.set(yticks=range(len(v)), xlabel='L1 more than its model, validation people')
     ax.set_yticklabels(v.index, fontsize=7)
-    ax.set_xscale('symlog', linthresh=.005) # a few variants are ten times worse than the rest
+    ax.set_xscale('symlog', linthresh=.01) # a few variants are ten times worse than the rest
+    ax.set_xticks([-.01, 0, .01, .1], ['-0.01', '0', '0.01', '0.1'])
     fig.tight_layout()
     return fig
 
