@@ -129,5 +129,5 @@ def test_nothing_is_written_where_photographs_are(folder, run):
 def test_odd_names_do_not_reach_the_terminal(folder, tmp_path):
     odd = tmp_path/'in'/'a\x1b[31m\nb.png'
     put(tmp_path, f'in/{odd.name}', data=b'')
-    report, = normalize_photos(tmp_path/'in', tmp_path/'out')
+    report, = normalize_photos(odd, tmp_path/'out')
     assert report.says[0].isprintable() and 'empty file' in report.says[0]
