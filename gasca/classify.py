@@ -25,7 +25,7 @@ from .core import GascaError, digest, models_dir, rng, sha256
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
 from .layers import n_macs, n_params
 from .machine.checkpoints import (
-    WEIGHTS, device, load_model, read_card, save_model, seed_everything)
+    WEIGHTS, device, load_model, read_sizes, save_model, seed_everything)
 from .machine.engine import finetune
 from .machine.replicas import adam
 from .machine.runs import cached_run, read_run, run_path, save_run, versions
@@ -300,7 +300,7 @@ def load_classifier(path # A name of CLASSIFIERS, or a checkpoint
 )->nn.Sequential: # Images n,1,px,px in [0,1] -> logits of EMOTIONS
     "Build a classifier from its checkpoint's card and load its weights."
     if str(path) in CLASSIFIERS: path = WEIGHTS/f'{path}.safetensors'
-    sizes = read_card(path)['sizes']
+    sizes = read_sizes(path)
     net = classifier(fresh_encoder(sizes['nf'], sizes['px']).to(device()), sizes['px'])
     return load_model(path, net).eval()
 

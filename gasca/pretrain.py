@@ -28,7 +28,7 @@ from .data import (
     target_light)
 from .layers import HalfConv, n_macs, n_params
 from .machine.checkpoints import (
-    WEIGHTS, device, load_into, load_model, mend, read_card, save_model)
+    WEIGHTS, device, load_into, load_model, mend, read_card, read_sizes, save_model)
 from .machine.engine import gangglw
 from .machine.fast import FastConvMLP, PixelConv, PixelDeconv, bounded, rounded_factors
 from .machine.runs import cached_run, code_hash, run_path, save_run, versions
@@ -280,7 +280,9 @@ def train_seeds(
                            sizes['finetune'], seeds, m=n_steps(sizes), recipe=recipe, keep=keep,
                            critics=critics)
     except Diverged as e:
-        return {seeds[0]:dict(diverged=str(e))} if len(seeds)==1 else {}
+        if len(seeds)>1: return {}
+        shutil.rmtree(keep, ignore_errors=True)
+        return {seeds[0]:dict(diverged=str(e))}
     results = {}
     for seed, (G, D, log) in zip(seeds, made):
         saved = save_stacks(job, seed, G, D)
@@ -394,7 +396,7 @@ def load_gasca(
     if not str(path).endswith('.safetensors'):
         path = WEIGHTS/f"{choose('published model', str(path), PUBLISHED)}.safetensors"
     state = load_model(path)
-    stacks = dict(zip('GD', new_stacks(read_card(path)['sizes'])))
+    stacks = dict(zip('GD', new_stacks(read_sizes(path))))
     own = {name[2:]:t for name, t in state.items() if name.startswith(f'{part}.')}
     return load_into(stacks[part], own, path).to(device()).eval()
 

@@ -237,6 +237,17 @@ def test_a_stop_is_one_line_leaves_no_kernel_and_the_lock_is_free(number, projec
     assert not kernels(project)
     with alone(project/'out'/'.lock', 'busy') as sure: assert sure
 
+def test_a_stop_while_torch_is_imported_is_one_line(tmp_path):
+    script = 'from gasca.command import gasca_replicate; gasca_replicate()'
+    p = subprocess.Popen([sys.executable, '-c', script], cwd=tmp_path, text=True,
+                         env=dict(UNCHECKED, PYTHONPATH=str(ROOT)), stderr=subprocess.PIPE)
+    loaded = Path(f'/proc/{p.pid}/maps')
+    while 'libtorch_cpu' not in loaded.read_text(): time.sleep(.01)
+    p.send_signal(signal.SIGINT)
+    _, said = p.communicate(timeout=60)
+    assert p.returncode==130 and len(said.splitlines())==1, said
+    assert 'stopped before it had begun' in said
+
 REFUSED = [(dict(seeds='0-99999999999'), 'not a list of numbers'),
            (dict(seeds='0-999999999'), 'more than 1000'),
            (dict(data='faces', out='faces/out'), 'which is never written'),
