@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'STEPS', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head',
            'literal', 'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild',
-           'sides', 'doses', 'recon_parts', 'by_people', 'probe_parts', 'picture', 'adversary_parts', 'over_yaw',
-           'alts', 'not_done', 'provenance', 'refuse_changed', 'report_text', 'write_report', 'publish', 'gasca_report']
+           'sides', 'doses', 'reasons', 'recon_parts', 'by_people', 'probe_parts', 'picture', 'adversary_parts',
+           'over_yaw', 'alts', 'not_done', 'provenance', 'refuse_changed', 'report_text', 'write_report', 'publish',
+           'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -20,8 +21,9 @@ from fastcore.script import call_parse
 from .compare import (ADVERSARY, STACKS, best_control, claims_table, costs, d_table,
                            deviations_table, dose_table, doublings, errors, final, learned,
                            longer_table, means, micro_learned, our_corpora, paired, people_table,
-                           recon, recon_table, sizes, table3, trained, values_text, variants,
-                           variants_table, verdict_text, wild_longer, with_and_without)
+                           recon, recon_table, right_table, sizes, table3, trained, values_text,
+                           variants, variants_table, verdict_text, why_table, wild_longer,
+                           with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, load_json, read_toml, sha256
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
                                    fig_variants, save_figure)
@@ -232,6 +234,17 @@ def doses(runs:Runs)->dict: # Gap -> text
                 judged=run.result['judged'])
     return dict(dose=SENTENCES['dose'].format(**told))
 
+# %% ../nbs/10_report.ipynb #a39d076b
+def reasons(runs:Runs)->dict: # Gap -> text
+    "Say which of the paper's explanations hold."
+    if 'why' not in runs: return dict(why='')
+    results = [run.result for run in runs['why'].values()]
+    names = SHOWN|dict(everywhere='CNN₂ₐ, all ancestries')
+    right = right_table(results).groupby('network').mean().rename(index=names)
+    told = dict(right=md(right.map('{:.1f}'.format)), verdicts=md(why_table(results)),
+                corpus=runs.first('why').corpus(), epochs=runs.first('why').inputs['epochs'])
+    return dict(why=SENTENCES['why'].format(**told))
+
 # %% ../nbs/10_report.ipynb #e87c5f83
 def recon_parts(runs:Runs)->dict: # Gap -> text
     "Fill Figure 3 and the errors by yaw."
@@ -371,7 +384,7 @@ def report_text(
     "Fill the template."
     gaps = dict(gone=not_done(runs), picture=picture(runs, out), **provenance(runs, out))
     parts = (head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts,
-             doses, alts)
+             doses, reasons, alts)
     for part in parts: gaps |= part(runs)
     return (REGISTRY/'report.md').read_text(encoding='utf-8').format(**gaps)
 

@@ -137,10 +137,12 @@ def person(
     corpus:str, # Key of RECRUIT
     pid:str, # Id within the corpus
     sex:str, # F or M
+    instead:str='', # One of ANCESTRIES: the same person, had he or she been born elsewhere
 )->Person:
     "Draw a person of a corpus. The order of the draws is part of the renderer's version."
     k, r = RECRUIT[corpus], rng(corpus, 'person', pid)
     feminine, old, ancestry = r.beta(9, 1.2), r.uniform(*k['age']), _ancestry(k, r)
+    if instead: ancestry = np.eye(3)[ANCESTRIES.index(instead)]
     weight = np.clip(r.normal(0, .45), -1, 1)
     shape = _macro(feminine if sex=='F' else 1-feminine, old, weight, ancestry)|local_changes(r)
     clay = sitter(shape, _skin_tone(ancestry, r))

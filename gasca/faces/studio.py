@@ -117,14 +117,17 @@ def clutter(
 # %% ../../nbs/faces/08_studio.ipynb #b70e0c61
 def scene(
     corpus:str, # Key of STUDIOS
-    lights, # Names of the lights; Multi-PIE's are '0' to '18'
+    lights, # Names of the lights; Multi-PIE's are '0' to '18', elsewhere '' or 'daylight'
     r, # Random generator of this take
     px:int, # Side of the images
 )->tuple: # Lights, and the radiance behind the head [L,px,px]
     "Light a take, and say what stands behind the head."
     if corpus=='naofaces': return daylight(r), clutter(r, px)[None]
     if corpus=='feedtum': return softbox(r, .85), .1+.8*clutter(rng('feedtum', 'room'), px)[None]
-    if corpus!='multipie': return softbox(r), np.full((1,px,px), r.uniform(.2, .3))
+    if corpus!='multipie':
+        boxes = softbox(r)
+        lit = daylight(r.spawn(1)[0]) if 'daylight' in lights else boxes # r goes on as it would
+        return lit, np.full((1,px,px), r.uniform(.2, .3))
     ids = [int(light) for light in lights]
     wall = r.uniform(.2, .3)*np.array([1 if light else .7 for light in ids])
     return flashes(ids), np.tile(wall[:,None,None], (1,px,px))
