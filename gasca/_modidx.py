@@ -70,6 +70,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                                 'gasca.classify.shuffled_weights': ('classify.html#shuffled_weights', 'gasca/classify.py')},
             'gasca.command': {'gasca.command.__getattr__': ('command.html#__getattr__', 'gasca/command.py')},
             'gasca.compare': { 'gasca.compare.against': ('compare.html#against', 'gasca/compare.py'),
+                               'gasca.compare.ahead_longer': ('compare.html#ahead_longer', 'gasca/compare.py'),
                                'gasca.compare.amount': ('compare.html#amount', 'gasca/compare.py'),
                                'gasca.compare.best_control': ('compare.html#best_control', 'gasca/compare.py'),
                                'gasca.compare.changes': ('compare.html#changes', 'gasca/compare.py'),

@@ -7,10 +7,10 @@ __all__ = ['CONVOLUTIONS', 'STACKS', 'RIVALS', 'PEOPLE', 'ADVERSARY', 'UNDOES', 
            'micro_learned', 'best_control', 'far', 'worst_ratio', 'far_over_front', 'turned', 'sizes', 'costs', 'recon',
            'mean_ratio', 'over_convolutions', 'metrics', 'amount', 'unit', 'values_text', 'paper_values',
            'claims_table', 'ranking', 'means', 'our_corpora', 'untrained_text', 'verdict_text', 'table3',
-           'longer_table', 'wild_longer', 'correct', 'paired', 'errors', 'recon_table', 'person_errors', 'people_ratio',
-           'people_table', 'final', 'trained', 'd_table', 'changes', 'against', 'variants', 'variants_table',
-           'deviations_table', 'with_and_without', 'dose_table', 'per_doubling', 'doublings', 'per_cent', 'right_table',
-           'effects', 'why_table', 'numbers', 'moved', 'differing', 'compare_runs']
+           'longer_table', 'wild_longer', 'ahead_longer', 'correct', 'paired', 'errors', 'recon_table', 'person_errors',
+           'people_ratio', 'people_table', 'final', 'trained', 'd_table', 'changes', 'against', 'variants',
+           'variants_table', 'deviations_table', 'with_and_without', 'dose_table', 'per_doubling', 'doublings',
+           'per_cent', 'right_table', 'effects', 'why_table', 'numbers', 'moved', 'differing', 'compare_runs']
 
 # %% ../nbs/09a_compare.ipynb #e457209e
 import numpy as np
@@ -291,6 +291,17 @@ def wild_longer(runs:Runs)->pd.DataFrame: # Empty where CNN2b was not trained fo
                     for kind in ('micro', 'macro')}
         rows.append(row)
     return pd.DataFrame(rows).set_index('epochs') if rows else pd.DataFrame()
+
+# %% ../nbs/09a_compare.ipynb #89f48aca
+def ahead_longer(runs:Runs)->pd.DataFrame: # By model
+    "Say what CNN2a is ahead of the others, all trained for longer."
+    def text(m, split):
+        ahead = points(runs, f'cnn2a-long_{split}', f'{m}-long_{split}').dropna()
+        return values_text('points', ahead.tolist(), 'splits')
+    others = [m for m in LONG if m!='cnn2a' and f'{m}-long_image' in runs]
+    rows = {SHOWN[m]:{f'by {split}':text(m, split) for split in ('image', 'person')}
+            for m in others}
+    return pd.DataFrame(rows).T.rename_axis('CNN₂ₐ over')
 
 # %% ../nbs/09a_compare.ipynb #88d2022c
 def correct(test:dict # From `Runs.test`
@@ -582,12 +593,10 @@ def why_table(results:list # Of the runs `why`, one a seed
     "Judge the explanations."
     rows = {}
     for name, x in effects(results).items():
-        mean, low, high = seed_interval(x)
-        verdict = 'holds' if low>0 else 'does not hold' if high<0 else 'inconclusive'
-        if np.isnan(low): verdict = 'one seed'
-        rows[name] = {'explanation':WHY[name], 'points':f'{mean:+.1f}',
-                      '95 %':'' if np.isnan(low) else f'{low:+.1f} to {high:+.1f}',
-                      'verdict':verdict}
+        mean, half = x.mean(), half_interval(x, 'splits') # inf for one seed
+        says = 'holds' if mean>half else 'does not hold' if -mean>half else 'inconclusive'
+        rows[name] = {'explanation':WHY[name], 'points':values_text('points', x.tolist(), 'splits'),
+                      'verdict':says if len(x)>1 else 'one seed'}
     return pd.DataFrame(rows).T
 
 # %% ../nbs/09a_compare.ipynb #a07dad88

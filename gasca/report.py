@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from fastcore.script import call_parse
 
-from .compare import (ADVERSARY, STACKS, best_control, claims_table, costs, d_table,
-                           deviations_table, dose_table, doublings, errors, final, learned,
+from .compare import (ADVERSARY, STACKS, ahead_longer, best_control, claims_table, costs,
+                           d_table, deviations_table, dose_table, doublings, errors, final, learned,
                            longer_table, means, micro_learned, our_corpora, paired, people_table,
                            recon, recon_table, right_table, sizes, table3, trained, values_text,
                            variants, variants_table, verdict_text, why_table, wild_longer,
@@ -205,7 +205,7 @@ def longer(runs:Runs)->str:
     t = longer_table(runs)
     if not len(t): return ''
     shares = {name:t[name].map('{:.2f}'.format) for name in ('by image', 'by person')}
-    return SENTENCES['longer'].format(table=md(t.assign(**shares)))
+    return SENTENCES['longer'].format(table=md(t.assign(**shares)), ahead=md(ahead_longer(runs)))
 
 def longer_in_the_wild(runs:Runs)->str:
     "Say what more epochs do for CNN2b."
