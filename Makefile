@@ -39,7 +39,7 @@ article: .venv/ready # reports/article.pdf: the published run on four printed pa
 bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	$(BIN)/pip install -q -e '.[bench]' -c constraints.txt
 	mkdir -p replication/speed
-	$(RUN) papermill nbs/machine/07_speed.ipynb replication/speed/07_speed.ipynb --cwd nbs/machine -k python3 --no-progress-bar -p people 30 -p epochs 4 -p finetunes 3 -p repeats 3 -p nf 32 -p out ../../reports
+	$(RUN) papermill nbs/machine/07_speed.ipynb replication/speed/07_speed.ipynb --cwd nbs/machine -k python3 --no-progress-bar -p people 15 -p epochs 4 -p finetunes 3 -p repeats 9 -p nf 32 -p out ../../reports
 
 cards: .venv/ready # gasca/weights/*.md: a page for each published model
 	$(BIN)/gasca_cards
