@@ -114,7 +114,7 @@ PLANS = dict(multipie=_multipie, kdef=_kdef, ckplus=_ckplus, jaffe=_jaffe, feedt
 
 # %% ../../nbs/faces/09_plans.ipynb #487d4a47
 LARGEST = dict(
-    multipie=dict(people=99_999), kdef=dict(people=70, recordings=2), ckplus=dict(people=118),
+    multipie=dict(people=99_999), kdef=dict(people=999, recordings=2), ckplus=dict(people=118),
     jaffe=dict(people=10, recordings=9), feedtum=dict(people=999, recordings=9),
     naofaces=dict(people=99))
 
