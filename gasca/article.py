@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['GREY', 'COLUMN', 'LINES', 'QUANTITIES', 'sections', 'markup', 'lying', 'headed', 'claim_rows', 'grey_errors',
            'grey_accuracy', 'probed', 'grey_codes', 'grey_ratios', 'grey_adversary', 'grey_figures', 'bands', 'strips',
-           'turned_text', 'ratios_text', 'codes_text', 'costs_text', 'origin', 'described', 'words', 'contents',
-           'drawn', 'write_article', 'gasca_article']
+           'turned_text', 'ratios_text', 'codes_text', 'longer_text', 'why_text', 'costs_text', 'origin', 'described',
+           'words', 'contents', 'drawn', 'write_article', 'gasca_article']
 
 # %% ../nbs/10a_article.ipynb #07bd2f44
 import re
@@ -21,7 +21,8 @@ from fastcore.script import call_parse
 from PIL import Image
 
 from .compare import (RIVALS, STACKS, claims_table, costs, deviations_table, errors, learned,
-                           means, people_table, ranking, table3, trained)
+                           means, people_table, ranking, table3, trained, why_table,
+                           wild_longer)
 from .core import (REGISTRY, GascaError, atomic, cli, digest, get_preset, root, save_json,
                         sha256)
 from .machine.runs import Runs, run_path
@@ -247,6 +248,21 @@ def codes_text(runs:Runs)->str:
                for (kind, thing), x in t.loc[code].items()}
     return SENTENCES['article']['codes'].format(chance=100/len(CLASSES), **numbers)
 
+def longer_text(runs:Runs)->str: # Empty where CNN2b was not trained for longer
+    "Say what more epochs bring in the wild."
+    t = wild_longer(runs)
+    if not len(t): return ''
+    last = t.iloc[-1]
+    return SENTENCES['article']['longer'].format(
+        epochs=t.index[-1], loss=last['loss'], cfe=last['cfe, micro'], nao=last['nao, micro'])
+
+def why_text(runs:Runs)->str: # Empty where the explanations were not tried
+    "Say which of the paper's explanations hold."
+    if 'why' not in runs: return ''
+    t = why_table([run.result for run in runs['why'].values()])
+    told = {name:f"{row['points']}: {row['verdict']}" for name, row in t.iterrows()}
+    return SENTENCES['article']['why'].format(corpus=runs.first('why').corpus(), **told)
+
 def costs_text(runs:Runs)->str:
     "Say what the networks cost."
     c = costs(runs)[['parameters', 'multiply-adds']].set_axis(['resnet', 'cnn', 'encoder'])
@@ -282,6 +298,7 @@ def words(
         verdict=verdict+'.', order=order, faces=front['faces'], smoke=front['smoke'],
         shown=recon_parts(runs)['shown'], turned=turned_text(runs), ratios=ratios_text(runs),
         codes=codes_text(runs), costs=costs_text(runs), literal=literal(runs),
+        longer=longer_text(runs), why=why_text(runs),
         caption1=caption(runs, 'cnn1_image', 'KDEF'), legend=SENTENCES['legend'],
         caption2=caption(runs, 'cnn2b_nao', 'NAOFaces'), origin=origin(runs, out))
 
