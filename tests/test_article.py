@@ -71,6 +71,32 @@ def test_it_tells_what_codes_hold(article):
         right = mean([run[code]['right']['image'] for run in runs])
         assert f'{right:.1f} %' in words(pdf), code
 
+def test_it_tells_what_longer_training_brings_in_the_wild(article):
+    preset, pdf = article
+    for part, where in dict(cfe='% of the laboratory pictures', nao='% in the wild').items():
+        right = [micro(r[part]) for r in results(preset, 'cnn2b-long')]
+        assert not right or f'{mean(right):.1f} {where}' in words(pdf)
+
+def right(r, net, test):
+    "Per cent of a test that a network of the run `why` gets right."
+    said = r['said'][net][test]
+    return 100*sum(a==b for a, b in zip(r['truth'], said, strict=True))/len(said)
+
+def fall(r, net, *tests):
+    "Points from Caucasian faces by soft boxes to the mean of other tests."
+    return right(r, net, 'caucasian')-mean([right(r, net, test) for test in tests])
+
+def test_it_tells_the_mean_of_each_explanation(article):
+    preset, pdf = article
+    runs = results(preset, 'why')
+    abroad = 'asian', 'african'
+    costs = mean([fall(r, 'cnn2a', *abroad) for r in runs]) if runs else 0
+    left = mean([fall(r, 'everywhere', *abroad) for r in runs]) if runs else 0
+    dark = [fall(r, 'cnn1', 'daylight')-fall(r, 'cnn2a', 'daylight') for r in runs]
+    told = (f'alone: {costs:+.2f} points', f'mends: {costs-left:+.2f} points',
+            f'{mean(dark or [0]):+.2f} points')
+    assert not runs or all(text in words(pdf) for text in told), told
+
 def test_the_same_runs_give_the_same_bytes(article, tmp_path):
     preset, pdf = article
     if preset!=PUBLISHED: pytest.skip('one preset is enough')
