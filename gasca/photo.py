@@ -19,7 +19,7 @@ from fastcore.script import Param, call_parse
 from jaxtyping import UInt8
 from PIL import Image
 
-from .core import GascaError, cli, progress, save_json
+from .core import GascaError, cli, printable, progress, save_json
 from .corpora.crop import crop
 from .corpora.detector import Face, crop_box, find_faces
 from .corpora.names import PICTURE, matches, walk
@@ -138,9 +138,6 @@ class Report:
     picture:Path|None # None where no face was turned to the front
     says:list # One line a piece of news
 
-def _name(path): # A path that a terminal can show
-    return str(path) if str(path).isprintable() else repr(str(path))
-
 def check_out(
     paths, # As for `find_photos`
     out:Path, # Folder to write to
@@ -166,12 +163,13 @@ def out_names(files)->list: # Photographs -> a name for each
     return list(names)
 
 def _news(photo, seen, picture): # One line a piece of news
-    if not seen: return [f'{_name(photo)}: no face found']
+    name = printable(str(photo))
+    if not seen: return [f'{name}: no face found']
     far = [s.face.yaw for s in seen if s.front is None]
-    lines = [f'{_name(photo)}: a face turned by about {yaw:+.0f}° is left out, '
+    lines = [f'{name}: a face turned by about {yaw:+.0f}° is left out, '
              f'as it is beyond ±{TURNED:.0f}°' for yaw in far]
     n = len(seen)-len(far)
-    if n: lines.insert(0, f"{_name(photo)}: {n} face{'s'*(n>1)}, {_name(picture)}")
+    if n: lines.insert(0, f"{name}: {n} face{'s'*(n>1)}, {printable(str(picture))}")
     return lines
 
 def normalize_photos(
@@ -189,7 +187,7 @@ def normalize_photos(
     for (photo, why), name in zip(progress(files, 'photographs'), out_names([f for f, _ in files])):
         opened = open_photo(photo, why)
         if opened.reason:
-            reports.append(Report(photo, None, [f'{_name(photo)}: {opened.reason}']))
+            reports.append(Report(photo, None, [f'{printable(str(photo))}: {opened.reason}']))
             continue
         seen = look(opened.grey, gasca, namer)
         picture = None

@@ -14,15 +14,11 @@ from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from pathlib import Path
 
-from ..core import GascaError
+from ..core import GascaError, printable
 from ..faces import ANGLES, CAMERAS, RECORDINGS
 
 # %% ../../nbs/corpora/01_names.ipynb #78ff767c
 CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]') # a terminal obeys them
-
-def _printable(name): # The name with such characters, and what is not UTF-8, as escapes
-    name = CONTROL.sub(lambda m: m[0].encode('unicode_escape').decode(), name)
-    return name.encode('utf-8', 'backslashreplace').decode()
 
 def _link(path, inside):
     to = os.path.realpath(path)
@@ -67,7 +63,7 @@ def walk(
         for e in entries:
             file = folder+e.name
             why = _unreadable(e, inside)
-            if why: skipped.append(dict(file=_printable(file), reason=why))
+            if why: skipped.append(dict(file=printable(file), reason=why))
             elif e.is_dir(): todo.append(file+'/')
             else: found.append(file)
     if not found and not skipped:

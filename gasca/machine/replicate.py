@@ -83,7 +83,7 @@ LITERAL = ('gasca2-literal',) # of the first
 CHANGED = ('alone', 'w1', 'untuned', 'joint', 'front', 'conv5', 'full', 'right') # of both models
 ABLATIONS = (*(f'{model}-{change}' for model in ('gasca1', 'gasca2') for change in CHANGED),
              *(f'gasca2-{change}' for change in (
-                 'scene', 'steady', 'bn', 'nosn', 'norest', 'taken', 'lr1000th')))
+                 'scene', 'steady', 'nosn', 'norest', 'taken', 'lr1000th')))
 SHARE = {'gasca2-literal':1, 'gasca2-untuned':8} # of the time; a whole pretraining takes 12
 
 @dataclass
