@@ -109,8 +109,9 @@ class Plan:
     )->list: # Of Step
         "List the steps of one seed."
         place = self.seeds.index(run['seed'])
-        more = [*VARIANTS, *(ABLATIONS if self.ablations else ())] if place<3 else []
-        if place==0: more += LITERAL
+        varied = place<get_preset(self.preset).get('variants', 3)
+        more = [*VARIANTS, *(ABLATIONS if self.ablations else ())] if varied else []
+        if varied and place==0: more += LITERAL
         steps = []
         for model in dict.fromkeys((*MODELS, *more)): # each once
             together = device()=='cuda' and len(self.seeds)>1 and model in MODELS
