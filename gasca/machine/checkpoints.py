@@ -21,6 +21,9 @@ from torch import nn
 from ..core import GascaError, atomic, load_json, rng, root, save_json, sha256
 
 # %% ../../nbs/machine/02_checkpoints.ipynb #4cedf92f
+torch.backends.cudnn.deterministic = True # the same inputs give the same bytes
+torch.backends.cudnn.allow_tf32 = False # float32 stays float32
+
 def device()->str: # 'cuda' or 'cpu'
     "Name the device that training uses."
     return 'cuda' if torch.cuda.is_available() else 'cpu'
