@@ -31,6 +31,7 @@ lab: .venv/ready # read and run the notebooks, from their index on
 
 report: .venv/ready # the reports again, from the run files alone; the last one is reports/README.md, too
 	$(BIN)/gasca_report reports/quick
+	$(BIN)/gasca_report reports/full
 	$(BIN)/gasca_report reports/standard
 
 article: .venv/ready # reports/article.pdf: the published run on four printed pages

@@ -6,11 +6,12 @@
 __all__ = ['CONVOLUTIONS', 'STACKS', 'RIVALS', 'PEOPLE', 'ADVERSARY', 'UNDOES', 'DESIGN', 'WHY', 'learned', 'points',
            'micro_learned', 'best_control', 'far', 'worst_ratio', 'far_over_front', 'turned', 'sizes', 'costs', 'recon',
            'mean_ratio', 'over_convolutions', 'metrics', 'amount', 'unit', 'values_text', 'paper_values',
-           'claims_table', 'ranking', 'means', 'our_corpora', 'untrained_text', 'verdict_text', 'table3',
-           'longer_table', 'wild_longer', 'ahead_longer', 'correct', 'paired', 'errors', 'recon_table', 'person_errors',
-           'people_ratio', 'people_table', 'final', 'trained', 'd_table', 'changes', 'against', 'variants',
-           'variants_table', 'deviations_table', 'with_and_without', 'dose_table', 'per_doubling', 'doublings',
-           'per_cent', 'right_table', 'effects', 'why_table', 'numbers', 'moved', 'differing', 'compare_runs']
+           'claims_table', 'ranking', 'means', 'our_corpora', 'trained_for', 'errors_and_accuracies', 'two_runs',
+           'untrained_text', 'verdict_text', 'table3', 'longer_table', 'wild_longer', 'ahead_longer', 'correct',
+           'paired', 'errors', 'recon_table', 'person_errors', 'people_ratio', 'people_table', 'final', 'trained',
+           'd_table', 'changes', 'against', 'variants', 'variants_table', 'deviations_table', 'with_and_without',
+           'dose_table', 'per_doubling', 'doublings', 'per_cent', 'right_table', 'effects', 'why_table', 'numbers',
+           'moved', 'differing', 'compare_runs']
 
 # %% ../nbs/09a_compare.ipynb #e457209e
 import numpy as np
@@ -222,6 +223,39 @@ def means(
 def our_corpora(runs:Runs)->list:
     "Name the corpora that our numbers are about."
     return [corpus_of(runs, t) for t in ('recon', 'cnn1_image', 'cnn2b_cfe', 'cnn2b_nao')]
+
+# %% ../nbs/09a_compare.ipynb #ced7a139
+def trained_for(runs:Runs)->str:
+    "Name a run by its epochs and seeds."
+    own, k = sizes(runs), len(runs['recon'])
+    epochs, last = own['epochs'], own['finetune']
+    return f"{epochs} and {last} epochs, {k} seed{'s'*(k>1)}"
+
+def errors_and_accuracies(runs:Runs)->dict: # What -> text
+    "Average both stacks' errors and every network's accuracy over seeds."
+    told = {}
+    for stack, name in dict(gasca1='GASCA₁', gasca2='GASCA₂').items():
+        error = np.mean([m['mean']['model'] for m, in recon(runs, stack)])
+        told[f'{name}, L1, unseen people'] = f'{error:.4f}'
+    for split in ('image', 'person'):
+        for name, right in means(runs, split).items():
+            told[f'{name}, by {split}'] = f'{right:.1f} %'
+    return told
+
+def two_runs(
+    runs:Runs,
+    other:Runs, # Of the same design
+)->pd.DataFrame: # Claims, errors and accuracies; a run a column
+    "Put two runs side by side, where both can tell."
+    columns = {}
+    for run in (runs, other):
+        c = claims_table(run)[claims().over!='exact']
+        decided = c[c.ours!='–'] # what was measured, and the verdict
+        text = decided.ours+': '+decided.verdict
+        text.index = [f'{i}: {claim}' for i, claim in decided.claim.items()]
+        columns[trained_for(run)] = pd.concat([text, pd.Series(errors_and_accuracies(run))])
+    first = columns[trained_for(runs)]
+    return pd.DataFrame(columns).reindex(first.index).dropna()
 
 # %% ../nbs/09a_compare.ipynb #5064490a
 def untrained_text(runs:Runs)->str:

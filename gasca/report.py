@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'STEPS', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head',
            'literal', 'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild',
-           'sides', 'doses', 'reasons', 'recon_parts', 'by_people', 'probe_parts', 'picture', 'adversary_parts',
-           'over_yaw', 'alts', 'not_done', 'provenance', 'refuse_changed', 'report_text', 'write_report', 'publish',
-           'gasca_report']
+           'sides', 'doses', 'reasons', 'longest', 'recon_parts', 'by_people', 'probe_parts', 'picture',
+           'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done', 'provenance', 'refuse_changed',
+           'report_text', 'write_report', 'publish', 'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -21,8 +21,8 @@ from fastcore.script import call_parse
 from .compare import (ADVERSARY, STACKS, ahead_longer, best_control, claims_table, costs,
                            d_table, deviations_table, dose_table, doublings, errors, final, learned,
                            longer_table, means, micro_learned, our_corpora, paired, people_table,
-                           recon, recon_table, right_table, sizes, table3, trained, values_text,
-                           variants, variants_table, verdict_text, why_table, wild_longer,
+                           recon, recon_table, right_table, sizes, table3, trained, two_runs,
+                           values_text, variants, variants_table, verdict_text, why_table, wild_longer,
                            with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, load_json, read_toml, sha256
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
@@ -245,6 +245,17 @@ def reasons(runs:Runs)->dict: # Gap -> text
                 corpus=runs.first('why').corpus(), epochs=runs.first('why').inputs['epochs'])
     return dict(why=SENTENCES['why'].format(**told))
 
+def longest(
+    runs:Runs,
+    out, # Folder they were read from
+)->dict: # Gap -> text
+    "Put the run with the paper's epochs beside this one, where the folder beside holds it."
+    out = Path(out).resolve()
+    other = out.with_name('full')
+    if other==out or not (other/'runs').is_dir(): return dict(longest='')
+    t = two_runs(runs, read_runs(other)).rename_axis('what')
+    return dict(longest=SENTENCES['longest'].format(table=md(t)))
+
 # %% ../nbs/10_report.ipynb #e87c5f83
 def recon_parts(runs:Runs)->dict: # Gap -> text
     "Fill Figure 3 and the errors by yaw."
@@ -284,6 +295,12 @@ def picture(
     name = f"literal_seed{min(runs['recon'])}.png"
     return SENTENCES['literal']['picture'].format(name=name) if (Path(out)/name).is_file() else ''
 
+def variants_part(runs:Runs)->str:
+    "Compare the variants of GASCA2 with it, where there are any."
+    text, t = SENTENCES['variants'], variants_table(runs)
+    if len(t)<=len(STACKS): return text['absent']
+    return text['trained'].format(table=md(t))
+
 def adversary_parts(runs:Runs)->dict: # Gap -> text
     "Fill in what the adversary does, the variants, the deviations and the paired tests."
     pairs, text = with_and_without(runs), SENTENCES['adversary']
@@ -292,7 +309,7 @@ def adversary_parts(runs:Runs)->dict: # Gap -> text
     t.index = pd.Index(linked, name='id')
     without = text['without'].format(table=md(pairs)) if len(pairs) else text['not_alone']
     return dict(d_right=md(d_table(runs)), without=without, literal=literal(runs),
-                variants=md(variants_table(runs)), n_readings=len(readings()),
+                variants=variants_part(runs), n_readings=len(readings()),
                 deviations=md(t.drop(columns='readings')), paired=md(paired(runs)),
                 paired_by_person=md(paired(runs, 'person')))
 
@@ -374,15 +391,15 @@ def refuse_changed(out:Path # Folder of a replication or report
         raise GascaError(f"{', '.join(bad)} in {out} is not what was made; "
                          'gasca_replicate makes it again')
 
-FIGURES = dict(recall_by_class=fig_recall, recon_by_yaw=fig_recon, adversary=fig_adversary,
-               variants=fig_variants)
+FIGURES = dict(recall_by_class=fig_recall, recon_by_yaw=fig_recon, adversary=fig_adversary)
 
 def report_text(
     runs:Runs,
     out, # Folder they were read from
 )->str: # Markdown
     "Fill the template."
-    gaps = dict(gone=not_done(runs), picture=picture(runs, out), **provenance(runs, out))
+    gaps = dict(gone=not_done(runs), picture=picture(runs, out), **longest(runs, out),
+                **provenance(runs, out))
     parts = (head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts,
              doses, reasons, alts)
     for part in parts: gaps |= part(runs)
@@ -403,6 +420,7 @@ def write_report(out # Folder with runs/; the report goes there
         csv = long_table(runs, table).to_csv(index=False, float_format='%.4f', lineterminator='\n')
         texts |= {f'{table}.md':table_page(runs, table), f'{table}.csv':csv}
     for name, draw in FIGURES.items(): save_figure(draw(runs), out/f'{name}.png')
+    if 'variants.png' in texts['README.md']: save_figure(fig_variants(runs), out/'variants.png')
     if 'dose' in runs: save_figure(fig_dose(runs.first('dose').result), out/'dose.png')
     for name, text in texts.items():
         with atomic(out/name) as f: f.write_text(text, encoding='utf-8')

@@ -5,27 +5,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from gasca.compare import mean_ratio
+from gasca.compare import mean_ratio, metrics
 from gasca.core import PRESETS
 from gasca.machine.runs import Runs
 from gasca.results import accuracy
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = Runs.of(ROOT/'reports'/PRESETS['published'])
+FULL = Runs.of(ROOT/'reports/full')
 ROWS = {'| CNN₂ₐ':'cnn2a', '| CNN₁':'cnn1', 'without turning':'still', 'LSUV':'lsuv',
         'batch normalisation |':'random-bn', 'weights (He)':'random', 'small plain CNN':'small',
         '| ResNet-34 |':'resnet34'}
 
 def readme(): return (ROOT/'README.md').read_text(encoding='utf-8')
 
-def micro(model):
+def right(model, runs=PUBLISHED):
     "Accuracy by image and by person, means over seeds; none where it was not run."
-    tests = [f'{model}_{split}' for split in ('image', 'person') if f'{model}_image' in PUBLISHED]
-    shares = [accuracy(PUBLISHED, test).share.xs('micro', level='row') for test in tests]
-    return [f'{share.mean():.2f}' for share in shares]
+    tests = [f'{model}_{split}' for split in ('image', 'person') if f'{model}_image' in runs]
+    return [accuracy(runs, test).share.xs('micro', level='row').mean() for test in tests]
+
+def micro(model): return [f'{share:.2f}' for share in right(model)]
 
 def test_accuracies_are_those_of_the_runs():
     for row, model in ROWS.items():
@@ -36,14 +39,26 @@ def bullet(start):
     "One of the README's findings."
     return next(s for s in readme().splitlines() if s.startswith('- **'+start))
 
-def mean(of): # A number of every seed's recon run
-    return sum(of(run.result) for run in PUBLISHED['recon'].values())/len(PUBLISHED['recon'])
+def mean(of, runs=PUBLISHED): # A number of every seed's recon run
+    return sum(of(run.result) for run in runs['recon'].values())/len(runs['recon'])
 
 @pytest.mark.parametrize('model', ['gasca1', 'gasca2'])
 @pytest.mark.parametrize('what', ['model', 'light_face', 'identity'])
 def test_errors_at_60_degrees(model, what):
     def far(r): return sum(r[model]['by_yaw'][yaw][what] for yaw in ('-60', '60'))/2
     assert f'{mean(far):.3f}' in bullet('Faces turn')
+
+def test_the_papers_epochs():
+    told = bullet("The paper's own epochs")
+    for runs in (PUBLISHED, FULL):
+        for stack in ('gasca1', 'gasca2'):
+            assert f"{mean(lambda r, stack=stack: r[stack]['mean']['model'], runs):.3f}" in told
+    for model in ('cnn2a', 'still'):
+        image, person = (b-a for a, b in zip(right(model), right(model, FULL)))
+        assert re.search(rf'{image:.0f}( points by image)? and {person:.0f}\b', told), model
+    image, person = (b-a for a, b in zip(right('cnn2a', FULL), right('resnet34', FULL)))
+    assert f'{image:.0f} and {person:.0f} points ahead' in told
+    assert f"({np.mean(metrics(FULL)['gasca2_over_gasca1_l1']):.3f})" in told
 
 def test_ratios():
     def ratio(stack):

@@ -15,13 +15,15 @@ from gasca.results import read_runs
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
-PRESETS = ('quick', 'standard')
+PRESETS = ('quick', 'standard', 'full')
 
 def copied(preset, to):
     "Copy a report's run files and the pictures of 06_recon."
     source, folder = ROOT/'reports'/preset, to/'reports'/preset
     shutil.copytree(source/'runs', folder/'runs')
     for path in source.glob('*_seed*.png'): shutil.copy(path, folder)
+    longest = folder.with_name('full') # which a report reads, too
+    if not longest.exists(): shutil.copytree(ROOT/'reports/full/runs', longest/'runs')
     return folder
 
 def edited(to, name, change, seed=0):
@@ -42,7 +44,7 @@ def test_the_committed_report_is_what_its_run_files_give(preset, tmp_path):
 
 @pytest.mark.parametrize('preset', PRESETS)
 def test_every_committed_run_file_is_sound(preset):
-    assert len(read_runs(ROOT/'reports'/preset)['recon'])==dict(quick=1, standard=5)[preset]
+    assert len(read_runs(ROOT/'reports'/preset)['recon'])==dict(quick=1, standard=5, full=3)[preset]
 
 def test_a_report_loads_neither_torch_nor_the_renderer_and_opens_no_network(tmp_path):
     folder = copied('quick', tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PRESETS = ('quick', 'standard')
+PRESETS = ('quick', 'standard', 'full')
 CONTROLS = ('random', 'alg2', 'lsuv', 'shuffled', 'random-bn', 'still')
 
 def results(preset, name):

@@ -222,7 +222,7 @@ def run_step(
 
 # %% ../../nbs/machine/06_replicate.ipynb #1ec7655a
 REPORT = ('README.md', *(f'table{i}.{kind}' for i in (1, 2, 3) for kind in ('md', 'csv')),
-          *(f'{name}.png' for name in ('recall_by_class', 'recon_by_yaw', 'adversary', 'variants')))
+          *(f'{name}.png' for name in ('recall_by_class', 'recon_by_yaw', 'adversary')))
 
 def files_of(
     plan:Plan,
