@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['GREY', 'COLUMN', 'LINES', 'QUANTITIES', 'sections', 'markup', 'lying', 'headed', 'claim_rows', 'grey_errors',
            'grey_accuracy', 'probed', 'grey_codes', 'grey_ratios', 'grey_adversary', 'grey_figures', 'bands', 'strips',
-           'turned_text', 'ratios_text', 'codes_text', 'longer_text', 'why_text', 'costs_text', 'origin', 'described',
-           'words', 'contents', 'drawn', 'write_article', 'gasca_article']
+           'turned_text', 'ratios_text', 'codes_text', 'longer_text', 'epochs_text', 'why_text', 'costs_text', 'origin',
+           'described', 'words', 'contents', 'drawn', 'write_article', 'gasca_article']
 
 # %% ../nbs/10a_article.ipynb #07bd2f44
 import re
@@ -21,13 +21,14 @@ from fastcore.script import call_parse
 from PIL import Image
 
 from .compare import (RIVALS, STACKS, claims_table, costs, deviations_table, errors, learned,
-                           means, people_table, ranking, table3, trained, why_table,
-                           wild_longer)
+                           means, people_table, ranking, recon, table3, trained, trained_for,
+                           why_table, wild_longer)
 from .core import (REGISTRY, GascaError, atomic, cli, digest, get_preset, root, save_json,
                         sha256)
 from .machine.runs import Runs, run_path
 from .paper import CLASSES, VERDICTS, readings
-from .report import SENTENCES, alts, head, literal, method, recon_parts, report_text
+from .report import (SENTENCES, alts, head, literal, method, paper_epochs, recon_parts,
+                          report_text)
 from .results import (SAMPLING, SEED, SHOWN, accuracy, caption, kdef_models, probe_table,
                            read_runs, table2, wilson)
 
@@ -256,6 +257,20 @@ def longer_text(runs:Runs)->str: # Empty where CNN2b was not trained for longer
     return SENTENCES['article']['longer'].format(
         epochs=t.index[-1], loss=last['loss'], cfe=last['cfe, micro'], nao=last['nao, micro'])
 
+def epochs_text(
+    runs:Runs,
+    out, # Folder they were read from
+)->str: # Empty where there is no run with the paper's epochs
+    "Say what the paper's own epochs bring."
+    other = paper_epochs(out)
+    if other is None: return ''
+    own = {split:means(other, split) for split in ('image', 'person')}
+    gain = {f'gain_{s}':own[s]['CNN₂ₐ']-means(runs, s)['CNN₂ₐ'] for s in own}
+    behind = {f'behind_{s}':own[s]['ResNet-34']-own[s]['CNN₂ₐ'] for s in own}
+    l1 = {stack:np.mean([m['mean']['model'] for m, in recon(other, stack)]) for stack in STACKS}
+    return SENTENCES['article']['epochs'].format(
+        **l1, **gain, **behind, run=trained_for(other))
+
 def why_text(runs:Runs)->str: # Empty where the explanations were not tried
     "Say which of the paper's explanations hold."
     if 'why' not in runs: return ''
@@ -298,7 +313,7 @@ def words(
         verdict=verdict+'.', order=order, faces=front['faces'], smoke=front['smoke'],
         shown=recon_parts(runs)['shown'], turned=turned_text(runs), ratios=ratios_text(runs),
         codes=codes_text(runs), costs=costs_text(runs), literal=literal(runs),
-        longer=longer_text(runs), why=why_text(runs),
+        longer=longer_text(runs), why=why_text(runs), at_paper_epochs=epochs_text(runs, out),
         caption1=caption(runs, 'cnn1_image', 'KDEF'), legend=SENTENCES['legend'],
         caption2=caption(runs, 'cnn2b_nao', 'NAOFaces'), origin=origin(runs, out))
 

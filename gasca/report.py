@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'STEPS', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head',
            'literal', 'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild',
-           'sides', 'doses', 'reasons', 'longest', 'recon_parts', 'by_people', 'probe_parts', 'picture',
+           'sides', 'doses', 'reasons', 'paper_epochs', 'longest', 'recon_parts', 'by_people', 'probe_parts', 'picture',
            'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done', 'provenance', 'refuse_changed',
            'report_text', 'write_report', 'publish', 'gasca_report']
 
@@ -245,15 +245,21 @@ def reasons(runs:Runs)->dict: # Gap -> text
                 corpus=runs.first('why').corpus(), epochs=runs.first('why').inputs['epochs'])
     return dict(why=SENTENCES['why'].format(**told))
 
+def paper_epochs(out # Folder of a report
+)->Runs|None:
+    "Read the run with the paper's epochs, where the folder beside holds it."
+    out = Path(out).resolve()
+    other = out.with_name('full')
+    return read_runs(other) if other!=out and (other/'runs').is_dir() else None
+
 def longest(
     runs:Runs,
     out, # Folder they were read from
 )->dict: # Gap -> text
-    "Put the run with the paper's epochs beside this one, where the folder beside holds it."
-    out = Path(out).resolve()
-    other = out.with_name('full')
-    if other==out or not (other/'runs').is_dir(): return dict(longest='')
-    t = two_runs(runs, read_runs(other)).rename_axis('what')
+    "Put the run with the paper's epochs beside this one."
+    other = paper_epochs(out)
+    if other is None: return dict(longest='')
+    t = two_runs(runs, other).rename_axis('what')
     return dict(longest=SENTENCES['longest'].format(table=md(t)))
 
 # %% ../nbs/10_report.ipynb #e87c5f83
