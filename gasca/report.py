@@ -22,8 +22,8 @@ from .compare import (ADVERSARY, STACKS, ahead_longer, best_control, claims_tabl
                            d_table, deviations_table, dose_table, doublings, errors, final, learned,
                            longer_table, means, micro_learned, our_corpora, paired, people_table,
                            recon, recon_table, right_table, sizes, table3, trained, two_runs,
-                           values_text, variants, variants_table, verdict_text, why_table, wild_longer,
-                           with_and_without)
+                           values_text, variants, variants_table, verdict_text, why_table,
+                           wild_longer, with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, load_json, read_toml, sha256
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
                                    fig_variants, save_figure)

@@ -109,7 +109,8 @@ def add_contents(app, name, source):
     "Append the list of pages to the first one; it is in no file, as GitHub would show it."
     if name!=root_doc: return
     papers = [page for page in pages('nbs') if page!='nbs/index']
-    reports = [p for preset in ('quick', 'standard', 'full') for p in pages(f'reports/{preset}', '*.md')]
+    presets = ('quick', 'standard', 'full')
+    reports = [p for preset in presets for p in pages(f'reports/{preset}', '*.md')]
     source[0] += toctree('The paper', ['nbs/index', *papers])
     source[0] += toctree('The machine', pages('nbs/machine'))
     source[0] += toctree('The renderer', pages('nbs/faces'))

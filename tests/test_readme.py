@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gasca.compare import mean_ratio, metrics
+from gasca.compare import mean_ratio, metrics, variants
 from gasca.core import PRESETS
 from gasca.machine.runs import Runs
 from gasca.results import accuracy
@@ -59,6 +59,14 @@ def test_the_papers_epochs():
     image, person = (b-a for a, b in zip(right('cnn2a', FULL), right('resnet34', FULL)))
     assert f'{image:.0f} and {person:.0f} points ahead' in told
     assert f"({np.mean(metrics(FULL)['gasca2_over_gasca1_l1']):.3f})" in told
+
+def test_the_construction():
+    told, v = bullet('Much of the construction'), variants(PUBLISHED)
+    for model in ('gasca1', 'gasca2'):
+        assert f'{v.l1[model]:.4f}' in told
+        for change in ('joint', 'w1'): assert f"{v.l1[f'{model}-{change}']:.4f}" in told
+    nothing = [v.more[f'{m}-{c}'] for m in ('gasca1', 'gasca2') for c in ('full', 'right', 'front')]
+    assert f'by {max(np.abs(nothing)):.4f} at most' in told
 
 def test_ratios():
     def ratio(stack):

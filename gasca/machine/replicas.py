@@ -33,7 +33,7 @@ class SideBySide:
         return made
 
 # %% ../../nbs/machine/02b_replicas.ipynb #13e5a22d
-def differentiate(net, loss, retain_graph=False):
+def differentiate(net:nn.Module, loss, retain_graph=False):
     "Set a network's gradients to those of `loss`, each laid out as its parameter is."
     params = list(net.parameters())
     gradients = torch.autograd.grad(loss, params, retain_graph=retain_graph)
