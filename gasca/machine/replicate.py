@@ -78,7 +78,7 @@ class Step:
 # %% ../../nbs/machine/06_replicate.ipynb #65ab70ae
 MODELS = ('gasca1', 'gasca2', 'gasca1-still') # of every seed
 VARIANTS = ('gasca2-alone', 'gasca2-untuned', 'gasca2-conv', 'gasca2-conv5',
-            'gasca2-bn') # of the first three
+            'gasca2-bn') # of as many as the preset says
 LITERAL = ('gasca2-literal',) # of the first
 CHANGED = ('alone', 'w1', 'untuned', 'joint', 'front', 'conv5', 'full', 'right') # of both models
 ABLATIONS = (*(f'{model}-{change}' for model in ('gasca1', 'gasca2') for change in CHANGED),
@@ -90,7 +90,7 @@ SHARE = {'gasca2-literal':1, 'gasca2-untuned':8} # of the time; a whole pretrain
 class Plan:
     "What a replication does, and where."
     preset:str # smoke, quick, standard or full
-    seeds:list # The first three train the variants, too
+    seeds:list # The first of them train the variants, too: as many as the preset's `variants`
     out:Path # Folder of run files and report
     ablations:bool = False # Train the variants that no claim needs, too
     data:str = '' # Folder that holds real corpora
