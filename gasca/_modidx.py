@@ -94,6 +94,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                                'gasca.compare.final': ('compare.html#final', 'gasca/compare.py'),
                                'gasca.compare.learned': ('compare.html#learned', 'gasca/compare.py'),
                                'gasca.compare.longer_table': ('compare.html#longer_table', 'gasca/compare.py'),
+                               'gasca.compare.mean_errors': ('compare.html#mean_errors', 'gasca/compare.py'),
                                'gasca.compare.mean_ratio': ('compare.html#mean_ratio', 'gasca/compare.py'),
                                'gasca.compare.means': ('compare.html#means', 'gasca/compare.py'),
                                'gasca.compare.metrics': ('compare.html#metrics', 'gasca/compare.py'),

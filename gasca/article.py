@@ -21,8 +21,8 @@ from fastcore.script import call_parse
 from PIL import Image
 
 from .compare import (RIVALS, STACKS, claims_table, costs, deviations_table, errors, learned,
-                           means, people_table, ranking, recon, table3, trained, trained_for,
-                           why_table, wild_longer)
+                           mean_errors, means, people_table, ranking, table3, trained,
+                           trained_for, why_table, wild_longer)
 from .core import (REGISTRY, GascaError, atomic, cli, digest, get_preset, root, save_json,
                         sha256)
 from .machine.runs import Runs, run_path
@@ -267,9 +267,8 @@ def epochs_text(
     own = {split:means(other, split) for split in ('image', 'person')}
     gain = {f'gain_{s}':own[s]['CNN₂ₐ']-means(runs, s)['CNN₂ₐ'] for s in own}
     behind = {f'behind_{s}':own[s]['ResNet-34']-own[s]['CNN₂ₐ'] for s in own}
-    l1 = {stack:np.mean([m['mean']['model'] for m, in recon(other, stack)]) for stack in STACKS}
     return SENTENCES['article']['epochs'].format(
-        **l1, **gain, **behind, run=trained_for(other))
+        **mean_errors(other), **gain, **behind, run=trained_for(other))
 
 def why_text(runs:Runs)->str: # Empty where the explanations were not tried
     "Say which of the paper's explanations hold."

@@ -6,12 +6,12 @@
 __all__ = ['CONVOLUTIONS', 'STACKS', 'RIVALS', 'PEOPLE', 'ADVERSARY', 'UNDOES', 'DESIGN', 'WHY', 'learned', 'points',
            'micro_learned', 'best_control', 'far', 'worst_ratio', 'far_over_front', 'turned', 'sizes', 'costs', 'recon',
            'mean_ratio', 'over_convolutions', 'metrics', 'amount', 'unit', 'values_text', 'paper_values',
-           'claims_table', 'ranking', 'means', 'our_corpora', 'trained_for', 'errors_and_accuracies', 'two_runs',
-           'untrained_text', 'verdict_text', 'table3', 'longer_table', 'wild_longer', 'ahead_longer', 'correct',
-           'paired', 'errors', 'recon_table', 'person_errors', 'people_ratio', 'people_table', 'final', 'trained',
-           'd_table', 'changes', 'against', 'variants', 'variants_table', 'deviations_table', 'with_and_without',
-           'dose_table', 'per_doubling', 'doublings', 'per_cent', 'right_table', 'effects', 'why_table', 'numbers',
-           'moved', 'differing', 'compare_runs']
+           'claims_table', 'ranking', 'means', 'our_corpora', 'trained_for', 'mean_errors', 'errors_and_accuracies',
+           'two_runs', 'untrained_text', 'verdict_text', 'table3', 'longer_table', 'wild_longer', 'ahead_longer',
+           'correct', 'paired', 'errors', 'recon_table', 'person_errors', 'people_ratio', 'people_table', 'final',
+           'trained', 'd_table', 'changes', 'against', 'variants', 'variants_table', 'deviations_table',
+           'with_and_without', 'dose_table', 'per_doubling', 'doublings', 'per_cent', 'right_table', 'effects',
+           'why_table', 'numbers', 'moved', 'differing', 'compare_runs']
 
 # %% ../nbs/09a_compare.ipynb #e457209e
 import numpy as np
@@ -231,12 +231,14 @@ def trained_for(runs:Runs)->str:
     epochs, last = own['epochs'], own['finetune']
     return f"{epochs} and {last} epochs, {k} seed{'s'*(k>1)}"
 
+def mean_errors(runs:Runs)->dict: # gasca1, gasca2 -> L1
+    "Average both stacks' errors on unseen people over seeds."
+    return {stack:np.mean([m['mean']['model'] for m, in recon(runs, stack)]) for stack in STACKS}
+
 def errors_and_accuracies(runs:Runs)->dict: # What -> text
     "Average both stacks' errors and every network's accuracy over seeds."
-    told = {}
-    for stack, name in dict(gasca1='GASCA₁', gasca2='GASCA₂').items():
-        error = np.mean([m['mean']['model'] for m, in recon(runs, stack)])
-        told[f'{name}, L1, unseen people'] = f'{error:.4f}'
+    told = {f'{STACKS[stack]}, L1, unseen people':f'{error:.4f}'
+            for stack, error in mean_errors(runs).items()}
     for split in ('image', 'person'):
         for name, right in means(runs, split).items():
             told[f'{name}, by {split}'] = f'{right:.1f} %'

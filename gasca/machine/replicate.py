@@ -234,7 +234,9 @@ def files_of(
     files += [run_path(plan.out, name, seed) for name in step.makes]
     if step.notebook=='06_recon':
         files += [plan.out/f'{name}_seed{seed}.png' for name in ('figure3', 'worst')]
-    if step.notebook=='10_report': files += [plan.out/name for name in REPORT]
+    if step.notebook=='10_report':
+        varied = get_preset(plan.preset).get('variants', 3)
+        files += [plan.out/name for name in (*REPORT, *(['variants.png'] if varied else []))]
     return files
 
 def sums(
