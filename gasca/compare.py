@@ -225,6 +225,8 @@ def our_corpora(runs:Runs)->list:
     return [corpus_of(runs, t) for t in ('recon', 'cnn1_image', 'cnn2b_cfe', 'cnn2b_nao')]
 
 # %% ../nbs/09a_compare.ipynb #ced7a139
+STACKS = dict(gasca1='GASCA₁', gasca2='GASCA₂')
+
 def trained_for(runs:Runs)->str:
     "Name a run by its epochs and seeds."
     own, k = sizes(runs), len(runs['recon'])
@@ -370,7 +372,6 @@ def paired(
     return pd.DataFrame(rows).set_index('A and B')
 
 # %% ../nbs/09a_compare.ipynb #8c900306
-STACKS = dict(gasca1='GASCA₁', gasca2='GASCA₂')
 RIVALS = dict(model='G', identity='input itself', mean_face='mean face',
               light_face='face in that light') # old runs lack the last
 
