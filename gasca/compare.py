@@ -486,7 +486,8 @@ def d_table(runs:Runs)->pd.DataFrame:
 # %% ../nbs/09a_compare.ipynb #42ca80b7
 UNDOES = dict(lr_G='D1', end='D1', lr_D='D2', bn='D3', w='D4', sn='D4', d_max='D4',
               adversary='D8', lr_TG='D15', lr_TD='D15', redraw='D16', epochs='D9', finetune='D9')
-DESIGN = ('alone', 'untuned', 'conv', 'conv5', 'joint', 'front', 'full', 'right', 'scene')
+DESIGN = ('alone', 'untuned', 'conv', 'conv5', 'joint', 'front', 'full', 'right', 'scene',
+          'units36', 'units64', 'units144', 'units196')
 
 def changes(
     run:Run, # A pretraining

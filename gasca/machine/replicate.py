@@ -82,6 +82,7 @@ VARIANTS = ('gasca2-alone', 'gasca2-untuned', 'gasca2-conv', 'gasca2-conv5',
 LITERAL = ('gasca2-literal',) # of the first
 CHANGED = ('alone', 'w1', 'untuned', 'joint', 'front', 'conv5', 'full', 'right') # of both models
 ABLATIONS = (*(f'{model}-{change}' for model in ('gasca1', 'gasca2') for change in CHANGED),
+             *(f'gasca1-units{n}' for n in (36, 64, 144, 196)),
              *(f'gasca2-{change}' for change in (
                  'scene', 'steady', 'nosn', 'norest', 'taken', 'lr1000th')))
 SHARE = {'gasca2-literal':1, 'gasca2-untuned':8} # of the time; a whole pretraining takes 12
