@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'STEPS', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head',
            'literal', 'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild',
-           'sides', 'doses', 'reasons', 'paper_epochs', 'longest', 'recon_parts', 'by_people', 'probe_parts', 'picture',
-           'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done', 'provenance', 'refuse_changed',
-           'report_text', 'write_report', 'publish', 'gasca_report']
+           'sides', 'doses', 'reasons', 'equal_terms', 'paper_epochs', 'longest', 'recon_parts', 'by_people',
+           'probe_parts', 'picture', 'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done', 'provenance',
+           'refuse_changed', 'report_text', 'write_report', 'publish', 'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -19,11 +19,11 @@ import pandas as pd
 from fastcore.script import call_parse
 
 from .compare import (ADVERSARY, STACKS, ahead_longer, best_control, claims_table, costs,
-                           d_table, deviations_table, dose_table, doublings, errors, final, learned,
-                           longer_table, means, micro_learned, our_corpora, paired, people_table,
-                           recon, recon_table, right_table, sizes, table3, trained, two_runs,
-                           values_text, variants, variants_table, verdict_text, why_table,
-                           wild_longer, with_and_without)
+                           d_table, deviations_table, dose_table, doublings, errors, final,
+                           head_start_table, learned, longer_table, means, micro_learned,
+                           our_corpora, paired, people_table, recon, recon_table, right_table,
+                           sizes, table3, trained, two_runs, values_text, variants, variants_table,
+                           verdict_text, why_table, wild_longer, with_and_without)
 from .core import REGISTRY, GascaError, atomic, cli, load_json, read_toml, sha256
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
                                    fig_variants, save_figure)
@@ -245,6 +245,18 @@ def reasons(runs:Runs)->dict: # Gap -> text
                 corpus=runs.first('why').corpus(), epochs=runs.first('why').inputs['epochs'])
     return dict(why=SENTENCES['why'].format(**told))
 
+def equal_terms(runs:Runs)->dict: # Gap -> text
+    "Say what the same head start is worth to ResNet-34."
+    if 'opponent' not in runs: return dict(opponent='')
+    made = runs['opponent']
+    ends = {name:np.mean([runs[name][seed].result['log'][-1]['l1'] for seed in made])
+            for name in ('opponent', 'pretrain_gasca2')}
+    run = runs.first('opponent')
+    told = dict(table=md(head_start_table(runs)), seeds=', '.join(map(str, made)),
+                corpus=run.corpus(), steps=run.result['steps'], l1=ends['opponent'],
+                gasca2=ends['pretrain_gasca2'])
+    return dict(opponent=SENTENCES['opponent'].format(**told))
+
 def paper_epochs(out # Folder of a report
 )->Runs|None:
     "Read the run with the paper's epochs, where the folder beside holds it."
@@ -407,7 +419,7 @@ def report_text(
     gaps = dict(gone=not_done(runs), picture=picture(runs, out), **longest(runs, out),
                 **provenance(runs, out))
     parts = (head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts,
-             doses, reasons, alts)
+             doses, reasons, equal_terms, alts)
     for part in parts: gaps |= part(runs)
     return (REGISTRY/'report.md').read_text(encoding='utf-8').format(**gaps)
 

@@ -153,6 +153,7 @@ SCHEMA = dict( # Kind of run -> fields of its inputs, fields of its result
     dose=(dict(doses=dict), dict(epochs=[DOSE], people=[DOSE], labels={str:[NUMBER]},
                                  labelled=[int], judged=int)),
     why=(dict(epochs=int), dict(said={str:{str:str}}, truth=str)),
+    opponent=(dict(epochs=int), dict(log=[dict(l1=NUMBER)], steps=int, tests={str:{str:COUNTS}})),
     kdef=(dict(epochs=int, split=str, split_hash=str), CLASSIFIER|COUNTS),
     cfe=(dict(epochs=int, test=str, split_hash=str), CLASSIFIER|dict(cfe=COUNTS, nao=COUNTS)))
 
@@ -180,7 +181,7 @@ def kind(run:Run)->str: # A key of SCHEMA
     what = run.inputs.get('what')
     if what=='pretrain' and 'diverged' in run.result: return 'diverged'
     if what=='pretrain' and run.inputs.get('model') not in START.values(): return 'variant'
-    if what in ('pretrain', 'recon', 'probes', 'rates', 'dose', 'why'): return what
+    if what in ('pretrain', 'recon', 'probes', 'rates', 'dose', 'why', 'opponent'): return what
     return 'cfe' if 'test' in run.inputs else 'kdef'
 
 def ill_formed(run:Run)->str: # Empty where its fields are there
@@ -207,6 +208,9 @@ def problem(run:Run)->str: # Empty where the run is sound
         elif what=='why':
             said = [text for of_net in run.result['said'].values() for text in of_net.values()]
             sound = bool(said) and {len(text) for text in said}=={len(run.result['truth'])}
+        elif what=='opponent':
+            tests = [test for splits in run.result['tests'].values() for test in splits.values()]
+            sound = bool(tests) and all(map(adds_up, tests))
         elif what=='probes': sound = all('right' in said for said in run.result.values())
         elif what=='recon':
             errors = [row for m in ('gasca1', 'gasca2') for row in run.result[m]['by_yaw'].values()]

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parent.parent
 NBS = sorted(f for f in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts)
 RUNS = ['05_pretrain', '06_recon', '07_classify', '07a_probes', '08_results', '09_baseline',
-        '09a_compare', '09b_dose', '09c_why', '10_report', '10a_article']
+        '09a_compare', '09b_dose', '09c_why', '09d_opponent', '10_report', '10a_article']
 REGISTRY = ROOT/'gasca'/'registry'
 LINK = re.compile(r'\[([RD]\d+)\]\(([^)#]*)#([^)]*)\)')
 

@@ -46,6 +46,7 @@ MAKES = {
     '07a_probes': ['probes'],
     '09b_dose': ['dose'],
     '09c_why': ['why'],
+    '09d_opponent': ['opponent'],
     '09_baseline': ['resnet34_image', 'resnet34_person', 'small_image', 'small_person',
                     'rates_small']}
 WITH_BN = ['cnn2a-bn_image', 'cnn2a-bn_person', 'rates_cnn2a-bn'] # where GASCA2 has it
@@ -120,13 +121,15 @@ class Plan:
             steps.append(Step('05_pretrain', SHARE.get(model, 12), dict(run, model=model, **extra)))
         rest = [('06_recon', 4), ('07_classify', 35), ('07a_probes', 12), ('09_baseline', 20),
                 ('09c_why', 10)]
-        if place==0 and 'doses' in get_preset(self.preset): rest.append(('09b_dose', 150))
+        sizes = get_preset(self.preset)
+        if place<sizes.get('opponent', 0): rest.append(('09d_opponent', 250))
+        if place==0 and 'doses' in sizes: rest.append(('09b_dose', 150))
         also = {'07_classify':WITH_BN} if 'gasca2-bn' in more else {}
         return steps+[Step(name, share, run, also.get(name, [])) for name, share in rest]
 
 # %% ../../nbs/machine/06_replicate.ipynb #a2176ea8
 READERS = ('06_recon', '07_classify', '07a_probes') # of their seed's pretrained models
-LATE = ('09b_dose', '09c_why') # readers of the others of their seed
+LATE = ('09b_dose', '09c_why', '09d_opponent') # readers of the others of their seed
 
 def needs(
     step:Step,
@@ -546,7 +549,7 @@ def publish(
 ):
     "Copy a finished replication over the published one."
     out = Path(out)
-    own = {'notebooks', 'dose', 'steps.json', 'timings.json', '.progress', '.lock'}
+    own = {'notebooks', 'dose', 'opponent', 'steps.json', 'timings.json', '.progress', '.lock'}
     done = start(out) if (out/'steps.json').is_file() else {}
     if '10_report' not in done:
         raise GascaError(f'{out} is no finished replication; '
