@@ -10,9 +10,9 @@ __all__ = ['CONVOLUTIONS', 'STACKS', 'RIVALS', 'PEOPLE', 'ADVERSARY', 'UNDOES', 
            'two_runs', 'untrained_text', 'verdict_text', 'table3', 'longer_table', 'wild_longer', 'ahead_longer',
            'correct', 'paired', 'errors', 'recon_table', 'person_errors', 'people_ratio', 'people_table', 'final',
            'trained', 'd_table', 'changes', 'against', 'variants', 'variants_table', 'deviations_table',
-           'with_and_without', 'dose_table', 'per_doubling', 'doublings', 'per_cent', 'right_table', 'effects',
-           'sign_of', 'why_table', 'head_starts', 'points_text', 'head_start_table', 'numbers', 'moved', 'differing',
-           'compare_runs']
+           'with_and_without', 'dose_table', 'all_doses', 'per_doubling', 'doublings', 'per_cent', 'right_table',
+           'effects', 'sign_of', 'why_table', 'head_starts', 'points_text', 'head_start_table', 'numbers', 'moved',
+           'differing', 'compare_runs']
 
 # %% ../nbs/09a_compare.ipynb #e457209e
 import numpy as np
@@ -577,6 +577,12 @@ def dose_table(result:dict # Of the run `dose`
     t = pd.DataFrame(rows)
     t['times'] = t.times.fillna(t.people/own['people'])
     return t.set_index('kind').sort_values('times').sort_index(kind='stable')
+
+def all_doses(runs:Runs)->dict: # As the result of the run `dose`
+    "Put the doses of a crowd, where there are some, beside the others."
+    more = runs.first('crowd').result['rows'] if 'crowd' in runs else []
+    result = runs.first('dose').result
+    return dict(result, people=[*result['people'], *more])
 
 def per_doubling(
     dose, # Amounts

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from fastcore.script import call_parse
 
-from .compare import (ADVERSARY, STACKS, ahead_longer, best_control, claims_table, costs,
-                           d_table, deviations_table, dose_table, doublings, errors, final,
+from .compare import (ADVERSARY, STACKS, ahead_longer, all_doses, best_control, claims_table,
+                           costs, d_table, deviations_table, dose_table, doublings, errors, final,
                            head_start_table, learned, longer_table, means, micro_learned,
                            our_corpora, paired, people_table, recon, recon_table, right_table,
                            sizes, table3, trained, two_runs, values_text, variants, variants_table,
@@ -221,13 +221,13 @@ def sides(runs:Runs)->str:
 def doses(runs:Runs)->dict: # Gap -> text
     "Say what twice as much of everything brings."
     if 'dose' not in runs: return dict(dose='')
-    run = runs.first('dose')
-    t = dose_table(run.result).reset_index()
+    run, result = runs.first('dose'), all_doses(runs)
+    t = dose_table(result).reset_index()
     for name, form in dict(times='{:.2f}', l1='{:.4f}', image='{:.1f}', person='{:.1f}').items():
         t[name] = t[name].map(form.format)
     labels = pd.DataFrame(run.result['labels'], run.result['labelled']).rename(columns=SHOWN)
     labels = labels.map('{:.1f}'.format).rename_axis('people with labels')
-    brings = doublings(run.result).map('{:+.2f}'.format).reset_index()
+    brings = doublings(result).map('{:+.2f}'.format).reset_index()
     brings['network'] = brings.network.map(SHOWN)
     told = dict(pretraining=md(t.set_index('kind')), labels=md(labels),
                 doublings=md(brings.set_index('dose')), corpus=run.corpus(), seed=run.seed,
@@ -439,7 +439,7 @@ def write_report(out # Folder with runs/; the report goes there
         texts |= {f'{table}.md':table_page(runs, table), f'{table}.csv':csv}
     for name, draw in FIGURES.items(): save_figure(draw(runs), out/f'{name}.png')
     if 'variants.png' in texts['README.md']: save_figure(fig_variants(runs), out/'variants.png')
-    if 'dose' in runs: save_figure(fig_dose(runs.first('dose').result), out/'dose.png')
+    if 'dose' in runs: save_figure(fig_dose(all_doses(runs)), out/'dose.png')
     for name, text in texts.items():
         with atomic(out/name) as f: f.write_text(text, encoding='utf-8')
     return out/'README.md'

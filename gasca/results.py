@@ -152,6 +152,7 @@ SCHEMA = dict( # Kind of run -> fields of its inputs, fields of its result
     rates=(dict(model=str), dict(last=[NUMBER])),
     dose=(dict(doses=dict), dict(epochs=[DOSE], people=[DOSE], labels={str:[NUMBER]},
                                  labelled=[int], judged=int)),
+    crowd=(dict(crowd=[int]), dict(rows=[DOSE])),
     why=(dict(epochs=int), dict(said={str:{str:str}}, truth=str)),
     opponent=(dict(epochs=int), dict(log=[dict(l1=NUMBER)], steps=int, tests={str:{str:COUNTS}})),
     kdef=(dict(epochs=int, split=str, split_hash=str), CLASSIFIER|COUNTS),
@@ -181,7 +182,7 @@ def kind(run:Run)->str: # A key of SCHEMA
     what = run.inputs.get('what')
     if what=='pretrain' and 'diverged' in run.result: return 'diverged'
     if what=='pretrain' and run.inputs.get('model') not in START.values(): return 'variant'
-    if what in ('pretrain', 'recon', 'probes', 'rates', 'dose', 'why', 'opponent'): return what
+    if what in SCHEMA: return what
     return 'cfe' if 'test' in run.inputs else 'kdef'
 
 def ill_formed(run:Run)->str: # Empty where its fields are there
@@ -205,6 +206,7 @@ def problem(run:Run)->str: # Empty where the run is sound
         if what=='pretrain': sound = bool(run.result.get('diverged') or run.result['log'])
         elif what=='rates': sound = np.isfinite(run.result['last']).all()
         elif what=='dose': sound = bool(run.result['epochs'] and run.result['labels'])
+        elif what=='crowd': sound = all(row['steps']>0 for row in run.result['rows'])
         elif what=='why':
             said = [text for of_net in run.result['said'].values() for text in of_net.values()]
             sound = bool(said) and {len(text) for text in said}=={len(run.result['truth'])}
