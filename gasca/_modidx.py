@@ -720,6 +720,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                              'gasca.paper.class_sizes': ('paper.html#class_sizes', 'gasca/paper.py'),
                              'gasca.paper.count': ('paper.html#count', 'gasca/paper.py'),
                              'gasca.paper.counts': ('paper.html#counts', 'gasca/paper.py'),
+                             'gasca.paper.decide': ('paper.html#decide', 'gasca/paper.py'),
                              'gasca.paper.deviations': ('paper.html#deviations', 'gasca/paper.py'),
                              'gasca.paper.half_interval': ('paper.html#half_interval', 'gasca/paper.py'),
                              'gasca.paper.hyperparameters': ('paper.html#hyperparameters', 'gasca/paper.py'),

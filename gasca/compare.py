@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from .machine.runs import Run, Runs, run_path
-from .paper import VERDICTS, claims, deviations, half_interval, verdict
+from .paper import VERDICTS, claims, decide, deviations, half_interval, verdict
 from .results import (CONTROLS, LONG, SHOWN, accuracy, beside, by_pose, corpus_of,
                            kdef_models, mcnemar, micro, model_of, paper_column, pose_ratio,
                            seed_interval)
@@ -444,8 +444,10 @@ def people_table(runs:Runs)->pd.DataFrame: # Empty for runs that kept no errors 
         errors = person_errors(runs, pair)
         if not errors or len(errors[0])<2: continue
         over = ' over '.join(' '.join(which) for which in pair)
-        text = '{:.3f} [{:.3f} to {:.3f}]'.format(*people_ratio(*errors))
-        rows[claim] = {'ratio of':over, 'people resampled':text, 'people':str(len(errors[0]))}
+        ratio, low, high = people_ratio(*errors)
+        said = decide(claims().loc[claim.partition(',')[0]], ratio, (low, high))
+        rows[claim] = {'ratio of':over, 'people resampled':f'{ratio:.3f} [{low:.3f} to {high:.3f}]',
+                       'people':str(len(errors[0])), 'its rule would say':said}
     return pd.DataFrame(rows).T.rename_axis('claim')
 
 # %% ../nbs/09a_compare.ipynb #239486cf

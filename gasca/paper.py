@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['CLASSES', 'VERDICTS', 'TEST_OVER_TRAIN', 'KINDS', 'PAPER', 'read_registry', 'tables', 'prints', 'count', 'sizes',
-           'class_sizes', 'counts', 'totals', 'table2_sets', 'claims', 'half_interval', 'verdict', 'readings',
+           'class_sizes', 'counts', 'totals', 'table2_sets', 'claims', 'half_interval', 'decide', 'verdict', 'readings',
            'hyperparameters', 'deviations']
 
 # %% ../nbs/01_paper.ipynb #e8f19181
@@ -165,6 +165,18 @@ def half_interval(
     shared = TEST_OVER_TRAIN if over=='splits' else 0
     return float(stats.t.ppf(.975, n-1)*np.std(values, ddof=1)*(1/n+shared)**.5)
 
+def decide(
+    rule, # A row of `claims`
+    mean:float,
+    ends, # Of the mean's 95 % interval
+)->str: # One of VERDICTS
+    "Apply a rule to a mean and its interval."
+    holds = _ops[rule.op]
+    effect = all(holds(end, rule.null) for end in ends)
+    if effect and holds(mean, rule.threshold): return 'reproduced'
+    if not any(holds(end, rule.least) for end in ends): return 'not reproduced'
+    return 'trend holds' if effect else 'inconclusive'
+
 def verdict(
     claim:str, # C1..C15
     values=None, # One number a seed in the unit of the claim's metric; None or empty = not run
@@ -178,14 +190,9 @@ def verdict(
         i = np.isnan(values).argmax()+1
         raise GascaError(f'{claim}: {rule.metric} is NaN for value {i} of {len(values)}; give inf '
                          'for a run that diverged, and leave out one that was not made')
-    holds, mean = _ops[rule.op], float(values.mean())
+    mean, half = float(values.mean()), half_interval(values, rule.over)
     if math.isinf(mean): return 'not reproduced' # a run diverged
-    half = half_interval(values, rule.over)
-    ends = mean-half, mean+half
-    effect = all(holds(end, rule.null) for end in ends)
-    if effect and holds(mean, rule.threshold): return 'reproduced'
-    if not any(holds(end, rule.least) for end in ends): return 'not reproduced'
-    return 'trend holds' if effect else 'inconclusive'
+    return decide(rule, mean, (mean-half, mean+half))
 
 # %% ../nbs/01_paper.ipynb #51bc3936
 KINDS = ('silent', 'ambiguous', 'inconsistent', 'typo', 'unavailable', 'infeasible')
