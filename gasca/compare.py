@@ -511,7 +511,7 @@ def against(
     usual = pd.DataFrame([final(base[s]) for s in shared])
     more, low, high = seed_interval(ends.l1-usual.l1)
     return dict(seeds=', '.join(map(str, shared)), l1=ends.l1.mean(), more=more, low=low,
-                high=high, d=ends.d.mean(), diverged=ends.diverged[0])
+                high=high, d=ends.d.mean(), diverged=ends.diverged.max())
 
 def variants(runs:Runs)->pd.DataFrame: # By name: changes, undoes, and what `against` says
     "Compare every variant with its model; `still` has other targets and stays out."

@@ -60,11 +60,11 @@ def wilson(
 
 # %% ../nbs/08_results.ipynb #2f08f92a
 def seed_interval(x # One value a seed
-)->tuple: # Mean, lower, upper; bounds are nan with fewer than two seeds
+)->tuple: # Mean, lower, upper; bounds are nan with fewer than two seeds, or where one diverged
     "Student's 95 % interval of a mean over seeds."
     x = np.asarray(x, float)
     mean = x.mean()
-    if len(x)<2: return mean, float('nan'), float('nan')
+    if len(x)<2 or np.isinf(mean): return mean, float('nan'), float('nan')
     if x.std()==0: return mean, mean, mean
     return mean, *stats.t.interval(.95, len(x)-1, mean, stats.sem(x))
 

@@ -67,6 +67,11 @@ def test_the_construction():
         for change in ('joint', 'w1'): assert f"{v.l1[f'{model}-{change}']:.4f}" in told
     nothing = [v.more[f'{m}-{c}'] for m in ('gasca1', 'gasca2') for c in ('full', 'right', 'front')]
     assert f'by {max(np.abs(nothing)):.4f} at most' in told
+    units = v.l1[[name for name in v.index if 'units' in name]]
+    assert f'{units.min():.4f} to {units.max():.4f}' in told
+    assert f"D rests changes {abs(v.more['gasca2-norest']):.4f}" in told
+    assert np.isinf(v.l1['gasca2-nosn']) # not one seed has an end
+    assert all('diverged' in run.result for run in PUBLISHED['pretrain_gasca2-nosn'].values())
 
 def test_ratios():
     def ratio(stack):
