@@ -369,6 +369,7 @@ def not_done(runs:Runs)->str:
     if len(runs['recon'])==1: lines.append(text['seeds'])
     rendered = ', '.join(c for c, r in behind(runs).items() if r)
     if rendered: lines.append(text['corpora'].format(corpora=rendered))
+    if 'opponent' not in runs: lines.append(text['opponent'])
     return '\n'.join(lines)
 
 def provenance(
