@@ -129,6 +129,7 @@ CHANGES = dict(
     still=dict(alphas=(60, 60, 60, 60)),
     alone=dict(w=0.),
     literal=dict(LITERAL, sn=False, epochs=1, finetune=1),
+    literal5=dict(LITERAL, sn=False, epochs=5, finetune=5),
     untuned=dict(finetune=0),
     joint=dict(joint=True, lr_G=(RECIPE['lr_TG'],)*4),
     front=dict(alphas=(0, 0, 0, 0)),

@@ -85,7 +85,7 @@ CHANGED = ('alone', 'w1', 'untuned', 'joint', 'front', 'conv5', 'full', 'right')
 ABLATIONS = (*(f'{model}-{change}' for model in ('gasca1', 'gasca2') for change in CHANGED),
              *(f'gasca1-units{n}' for n in (36, 64, 144, 196)),
              *(f'gasca2-{change}' for change in (
-                 'scene', 'steady', 'nosn', 'norest', 'taken', 'lr1000th')))
+                 'scene', 'steady', 'nosn', 'norest', 'taken', 'lr1000th', 'literal5')))
 SHARE = {'gasca2-literal':1, 'gasca2-untuned':8} # of the time; a whole pretraining takes 12
 
 @dataclass
