@@ -252,7 +252,7 @@ def equal_terms(runs:Runs)->dict: # Gap -> text
     ends = {name:np.mean([runs[name][seed].result['log'][-1]['l1'] for seed in made])
             for name in ('opponent', 'pretrain_gasca2')}
     run = runs.first('opponent')
-    told = dict(table=md(head_start_table(runs)), seeds=', '.join(map(str, made)),
+    told = dict(table=md(head_start_table(runs)), seeds=name_seeds(made),
                 corpus=run.corpus(), steps=run.result['steps'], l1=ends['opponent'],
                 gasca2=ends['pretrain_gasca2'])
     return dict(opponent=SENTENCES['opponent'].format(**told))
