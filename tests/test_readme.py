@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gasca.compare import mean_ratio, metrics, variants
+from gasca.compare import head_starts, mean_ratio, metrics, variants
 from gasca.core import PRESETS
 from gasca.machine.runs import Runs
 from gasca.results import accuracy
@@ -59,6 +59,15 @@ def test_the_papers_epochs():
     image, person = (b-a for a, b in zip(right('cnn2a', FULL), right('resnet34', FULL)))
     assert f'{image:.0f} and {person:.0f} points ahead' in told
     assert f"({np.mean(metrics(FULL)['gasca2_over_gasca1_l1']):.3f})" in told
+
+def test_the_head_start():
+    told, t = bullet('It is not the missing pretraining'), head_starts(PUBLISHED).loc[0]
+    forms = dict(own='{:.1f} % of the emotions by image and {:.1f} by person',
+                 plain='it tells {:.1f} and {:.1f}', tenth='at {:.1f} and {:.1f}')
+    for name, form in forms.items():
+        assert form.format(*t.loc[name, ['image', 'person']]) in told
+    ends = [PUBLISHED[name][0].result['log'][-1]['l1'] for name in ('opponent', 'pretrain_gasca2')]
+    assert '({:.4f} against {:.4f}'.format(*ends) in told
 
 def test_the_construction():
     told, v = bullet('Much of the construction'), variants(PUBLISHED)
