@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gasca.compare import head_starts, mean_ratio, metrics, variants
+from gasca.compare import all_doses, dose_table, head_starts, mean_ratio, metrics, variants
 from gasca.core import PRESETS
 from gasca.machine.runs import Runs
 from gasca.results import accuracy
@@ -68,6 +68,14 @@ def test_the_head_start():
         assert form.format(*t.loc[name, ['image', 'person']]) in told
     ends = [PUBLISHED[name][0].result['log'][-1]['l1'] for name in ('opponent', 'pretrain_gasca2')]
     assert '({:.4f} against {:.4f}'.format(*ends) in told
+
+def test_the_doses():
+    told, t = bullet('More of it'), dose_table(all_doses(PUBLISHED))
+    own, most = t.loc['people'].loc[lambda t: t.times==1].iloc[0], t.loc['people'].iloc[-1]
+    assert f'{most.people:,.0f} people instead of {own.people:.0f}, at as many steps' in told
+    assert most.steps==own.steps and most.person<=own.person
+    four = t.loc['epochs'].iloc[-1]
+    assert four.times==4 and f'dose {four.person-own.person:.0f} points more' in told
 
 def test_the_construction():
     told, v = bullet('Much of the construction'), variants(PUBLISHED)
