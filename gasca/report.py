@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'STEPS', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head',
            'literal', 'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild',
-           'sides', 'doses', 'reasons', 'equal_terms', 'paper_epochs', 'longest', 'recon_parts', 'by_people',
-           'probe_parts', 'picture', 'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done', 'provenance',
-           'refuse_changed', 'report_text', 'write_report', 'publish', 'gasca_report']
+           'sides', 'doses', 'reasons', 'opponent_ends', 'equal_terms', 'paper_epochs', 'longest', 'recon_parts',
+           'by_people', 'probe_parts', 'picture', 'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done',
+           'provenance', 'refuse_changed', 'report_text', 'write_report', 'publish', 'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -245,17 +245,18 @@ def reasons(runs:Runs)->dict: # Gap -> text
                 corpus=runs.first('why').corpus(), epochs=runs.first('why').inputs['epochs'])
     return dict(why=SENTENCES['why'].format(**told))
 
+def opponent_ends(runs:Runs)->dict: # l1 and gasca2: errors on validation people; seeds
+    "Say how well ResNet-34 turns faces, and GASCA2 with the same seeds."
+    made = runs['opponent']
+    def end(name): return np.mean([runs[name][seed].result['log'][-1]['l1'] for seed in made])
+    return dict(l1=end('opponent'), gasca2=end('pretrain_gasca2'), seeds=name_seeds(made))
+
 def equal_terms(runs:Runs)->dict: # Gap -> text
     "Say what the same head start is worth to ResNet-34."
     if 'opponent' not in runs: return dict(opponent='')
-    made = runs['opponent']
-    ends = {name:np.mean([runs[name][seed].result['log'][-1]['l1'] for seed in made])
-            for name in ('opponent', 'pretrain_gasca2')}
     run = runs.first('opponent')
-    told = dict(table=md(head_start_table(runs)), seeds=name_seeds(made),
-                corpus=run.corpus(), steps=run.result['steps'], l1=ends['opponent'],
-                gasca2=ends['pretrain_gasca2'])
-    return dict(opponent=SENTENCES['opponent'].format(**told))
+    told = dict(table=md(head_start_table(runs)), corpus=run.corpus(), steps=run.result['steps'])
+    return dict(opponent=SENTENCES['opponent'].format(**told, **opponent_ends(runs)))
 
 def paper_epochs(out # Folder of a report
 )->Runs|None:
