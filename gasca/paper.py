@@ -190,8 +190,9 @@ def verdict(
         i = np.isnan(values).argmax()+1
         raise GascaError(f'{claim}: {rule.metric} is NaN for value {i} of {len(values)}; give inf '
                          'for a run that diverged, and leave out one that was not made')
-    mean, half = float(values.mean()), half_interval(values, rule.over)
+    mean = float(values.mean())
     if math.isinf(mean): return 'not reproduced' # a run diverged
+    half = half_interval(values, rule.over)
     return decide(rule, mean, (mean-half, mean+half))
 
 # %% ../nbs/01_paper.ipynb #51bc3936
