@@ -21,7 +21,7 @@ replicate: .venv/ready # render the corpora, run the notebooks, write the report
 
 test: .venv/ready # every notebook's cells, one notebook at a time since they share caches; then the tests, two files at a time
 	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 1
-	$(RUN) pytest -n 2 --dist loadfile
+	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 attack: .venv/ready # kills in every step, a full disk, damaged files: half an hour on two cores
 	$(RUN) pytest -m 'slow or not slow' tests/test_attack.py

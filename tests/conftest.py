@@ -6,6 +6,11 @@ import threading
 from pathlib import Path
 
 CHECKED = str(Path(__file__).parent/'checked')
+LONG = ('test_replicate.py', 'test_real.py') # minutes each
+
+def pytest_collection_modifyitems(items):
+    "Begin with the longest files, so that all workers are busy to the end."
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 def pytest_configure():
     if threading.current_thread() is threading.main_thread(): # started in the background, tests
