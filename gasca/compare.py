@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .machine.runs import Run, Runs, run_path
+from .machine.runs import UNSAID, Run, Runs, run_path
 from .paper import VERDICTS, claims, decide, deviations, half_interval, verdict
 from .results import (CONTROLS, LONG, SHOWN, accuracy, beside, by_pose, corpus_of,
                            kdef_models, mcnemar, micro, model_of, paper_column, pose_ratio,
@@ -497,8 +497,8 @@ def changes(
     base:Run, # Another
 )->dict: # Setting -> its value in `run`
     "Say in which sizes a run differs from another."
-    was = base.inputs['sizes']
-    new = {k:v for k, v in run.inputs['sizes'].items() if v!=was.get(k)}
+    was, now = (UNSAID|r.inputs['sizes'] for r in (base, run))
+    new = {k:v for k, v in now.items() if v!=was.get(k)}
     return {k:v for k, v in new.items() if k!='tune_D'} # it reaches nothing
 
 def against(
