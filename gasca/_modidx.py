@@ -600,6 +600,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                                         'gasca.machine.replicas.rests': ('machine/replicas.html#rests', 'gasca/machine/replicas.py'),
                                         'gasca.machine.replicas.sgd': ('machine/replicas.html#sgd', 'gasca/machine/replicas.py')},
             'gasca.machine.replicate': { 'gasca.machine.replicate.Plan': ('machine/replicate.html#plan', 'gasca/machine/replicate.py'),
+                                         'gasca.machine.replicate.Plan.seeds_of': ( 'machine/replicate.html#plan.seeds_of',
+                                                                                    'gasca/machine/replicate.py'),
                                          'gasca.machine.replicate.Plan.steps': ( 'machine/replicate.html#plan.steps',
                                                                                  'gasca/machine/replicate.py'),
                                          'gasca.machine.replicate.Plan.steps_of': ( 'machine/replicate.html#plan.steps_of',
