@@ -31,8 +31,8 @@ lab: .venv/ready # read and run the notebooks, from their index on
 
 report: .venv/ready # the reports again, from the run files alone; the last one is reports/README.md, too
 	$(BIN)/gasca_report reports/quick
-	$(BIN)/gasca_report reports/full
 	$(BIN)/gasca_report reports/standard
+	$(BIN)/gasca_report reports/full
 
 article: .venv/ready # reports/article.pdf: the published run on four printed pages
 	$(BIN)/gasca_article
@@ -56,7 +56,7 @@ notebooks: .venv/ready # run the run notebooks in place: their outputs are what 
 	$(RUN) GASCA_PROGRESS=/dev/null jupyter nbconvert --to notebook --execute --inplace $(SHOWN)
 	for f in $(SHOWN); do $(BIN)/nbdev_clean --fname $$f; done
 
-publish: .venv/ready # a finished replication becomes the published one; PRESET=quick or standard
+publish: .venv/ready # a finished replication becomes the published one; PRESET=quick, standard or full
 	$(BIN)/gasca_publish --preset $(PRESET)
 	$(MAKE) report cards article notebooks page
 

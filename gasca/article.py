@@ -6,8 +6,8 @@
 __all__ = ['GREY', 'COLUMN', 'LINES', 'QUANTITIES', 'CONSTRUCTION', 'sections', 'markup', 'lying', 'headed', 'claim_rows',
            'grey_errors', 'grey_accuracy', 'probed', 'grey_codes', 'grey_ratios', 'grey_adversary', 'grey_figures',
            'bands', 'strips', 'turned_text', 'ratios_text', 'codes_text', 'longer_text', 'epochs_text', 'why_text',
-           'head_start_text', 'construction_text', 'costs_text', 'origin', 'described', 'words', 'contents', 'drawn',
-           'write_article', 'gasca_article']
+           'head_start_text', 'construction_text', 'with_opponent', 'costs_text', 'origin', 'described', 'words',
+           'contents', 'drawn', 'write_article', 'gasca_article']
 
 # %% ../nbs/10a_article.ipynb #07bd2f44
 import re
@@ -21,14 +21,14 @@ import pandas as pd
 from fastcore.script import call_parse
 from PIL import Image
 
-from .compare import (RIVALS, STACKS, claims_table, costs, deviations_table, errors,
-                           head_starts, learned, mean_errors, means, people_table, ranking,
+from .compare import (RIVALS, STACKS, claims_table, costs, deviations_table, epochs_of,
+                           errors, head_starts, learned, mean_errors, means, people_table, ranking,
                            table3, trained, trained_for, variants, why_table, wild_longer)
 from .core import (REGISTRY, GascaError, atomic, cli, digest, get_preset, root, save_json,
                         sha256)
 from .machine.runs import Runs, run_path
 from .paper import CLASSES, VERDICTS, readings
-from .report import (SENTENCES, alts, head, literal, method, opponent_ends, paper_epochs,
+from .report import (SENTENCES, alts, head, literal, method, opponent_ends, other_run,
                           recon_parts, report_text)
 from .results import (SAMPLING, SEED, SHOWN, accuracy, caption, kdef_models, probe_table,
                            read_runs, table2, wilson)
@@ -100,7 +100,7 @@ LINES = dict(model=dict(color='0', marker='o', ls='-'),
 def grey_errors(runs:Runs):
     "Draw the error by yaw of both stacks and their rivals, means over seeds."
     e = errors(runs).groupby(['model', 'what', 'yaw']).L1.mean()
-    fig, axes = plt.subplots(1, 2, figsize=(COLUMN, 2.3), sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(COLUMN, 2.1), sharey=True)
     for ax, (stack, name) in zip(axes, STACKS.items()):
         for what in (r for r in RIVALS if r in e[stack]):
             e[stack, what].plot(ax=ax, label=RIVALS[what], **LINES[what])
@@ -147,7 +147,7 @@ def probed(runs:Runs)->pd.DataFrame: # By code; empty where the codes were not p
 def grey_codes(runs:Runs):
     "Draw what codes hold, layer by layer, of GASCA2 and of an encoder that was not trained."
     t = probed(runs)
-    fig, axes = plt.subplots(1, 2, figsize=(COLUMN, 1.9))
+    fig, axes = plt.subplots(1, 2, figsize=(COLUMN, 1.7))
     kinds = {'share_pie':('person', 'yaw', 'light'), 'right':('image',)}
     titles = {'share_pie':'variance, %', 'right':'emotions right, %'}
     for ax, (kind, names) in zip(axes, kinds.items()):
@@ -184,7 +184,7 @@ def grey_adversary(runs:Runs):
     "Draw what share D gets right over training, first seed; grey bands are fine-tuning."
     stacks = {'gasca2':'G listens', 'gasca2-alone':'G does not listen'}
     stacks = {stack:name for stack, name in stacks.items() if trained(runs, stack)}
-    fig, axes = plt.subplots(1, len(stacks), figsize=(COLUMN, 1.5), sharey=True, squeeze=False)
+    fig, axes = plt.subplots(1, len(stacks), figsize=(COLUMN, 1.6), sharey=True, squeeze=False)
     for ax, (stack, name) in zip(axes[0], stacks.items()):
         t = pd.DataFrame(trained(runs, stack).result['log'])
         x = t.index+1
@@ -261,15 +261,15 @@ def longer_text(runs:Runs)->str: # Empty where CNN2b was not trained for longer
 def epochs_text(
     runs:Runs,
     out, # Folder they were read from
-)->str: # Empty where there is no run with the paper's epochs
-    "Say what the paper's own epochs bring."
-    other = paper_epochs(out)
+)->str: # Empty where there is no run with other epochs
+    "Say what comes of other epochs."
+    other = other_run(out)
     if other is None: return ''
-    own = {split:means(other, split) for split in ('image', 'person')}
-    gain = {f'gain_{s}':own[s]['CNN₂ₐ']-means(runs, s)['CNN₂ₐ'] for s in own}
-    behind = {f'behind_{s}':own[s]['ResNet-34']-own[s]['CNN₂ₐ'] for s in own}
+    its = {split:means(other, split) for split in ('image', 'person')}
+    right = {f'right_{split}':its[split]['CNN₂ₐ'] for split in its}
+    behind = {f'behind_{split}':its[split]['ResNet-34']-its[split]['CNN₂ₐ'] for split in its}
     return SENTENCES['article']['epochs'].format(
-        **mean_errors(other), **gain, **behind, run=trained_for(other))
+        **mean_errors(other), **right, **behind, run=trained_for(other))
 
 def why_text(runs:Runs)->str: # Empty where the explanations were not tried
     "Say which of the paper's explanations hold."
@@ -283,7 +283,8 @@ def head_start_text(runs:Runs)->str: # Empty where ResNet-34 was not pretrained
     if 'opponent' not in runs: return ''
     t = head_starts(runs).groupby('network').mean()
     right = {f'{name}_{split}':t.loc[name, split] for name in ('own', 'plain') for split in t}
-    return SENTENCES['article']['head_start'].format(**right, **opponent_ends(runs))
+    return SENTENCES['article']['head_start'].format(
+        **right, **opponent_ends(runs), epochs=epochs_of(runs))
 
 CONSTRUCTION = ('joint', 'front', 'full') # changes of both models
 
@@ -294,7 +295,16 @@ def construction_text(runs:Runs)->str: # Empty where the ablations were not run
     if not set(names.values())<=set(v.index): return ''
     own = {f'own{i}':v.l1[f'gasca{i}'] for i in (1, 2)}
     changed = {gap:v.l1[name] for gap, name in names.items()}
-    return SENTENCES['article']['construction'].format(**own, **changed)
+    return SENTENCES['article']['construction'].format(
+        **own, **changed, epochs=epochs_of(runs))
+
+def with_opponent(
+    runs:Runs,
+    out, # Folder they were read from
+)->Runs:
+    "Choose the run that has the opponent's head start: this one, or the one to put beside."
+    other = other_run(out)
+    return other if other and 'opponent' in other and 'opponent' not in runs else runs
 
 def costs_text(runs:Runs)->str:
     "Say what the networks cost."
@@ -327,12 +337,13 @@ def words(
     "Gather the article's sentences."
     front = head(runs)
     verdict, _, order = front['verdict'].partition('. ')
+    tried = with_opponent(runs, out)
     return dict(
         verdict=verdict+'.', order=order, faces=front['faces'], smoke=front['smoke'],
         shown=recon_parts(runs)['shown'], turned=turned_text(runs), ratios=ratios_text(runs),
         codes=codes_text(runs), costs=costs_text(runs), literal=literal(runs),
-        longer=longer_text(runs), why=why_text(runs), at_paper_epochs=epochs_text(runs, out),
-        head_start=head_start_text(runs), construction=construction_text(runs),
+        longer=longer_text(runs), why=why_text(runs), other_epochs=epochs_text(runs, out),
+        head_start=head_start_text(tried), construction=construction_text(tried),
         caption1=caption(runs, 'cnn1_image', 'KDEF'), legend=SENTENCES['legend'],
         caption2=caption(runs, 'cnn2b_nao', 'NAOFaces'), origin=origin(runs, out))
 

@@ -6,13 +6,13 @@
 __all__ = ['CONVOLUTIONS', 'STACKS', 'RIVALS', 'PEOPLE', 'ADVERSARY', 'UNDOES', 'DESIGN', 'WHY', 'HEADS', 'learned', 'points',
            'micro_learned', 'best_control', 'far', 'worst_ratio', 'far_over_front', 'turned', 'sizes', 'costs', 'recon',
            'mean_ratio', 'over_convolutions', 'metrics', 'amount', 'unit', 'values_text', 'paper_values',
-           'claims_table', 'ranking', 'means', 'our_corpora', 'trained_for', 'mean_errors', 'errors_and_accuracies',
-           'two_runs', 'untrained_text', 'verdict_text', 'table3', 'longer_table', 'wild_longer', 'ahead_longer',
-           'correct', 'paired', 'errors', 'recon_table', 'person_errors', 'people_ratio', 'people_table', 'final',
-           'trained', 'd_table', 'changes', 'against', 'variants', 'variants_table', 'deviations_table',
-           'with_and_without', 'dose_table', 'all_doses', 'per_doubling', 'doublings', 'per_cent', 'right_table',
-           'effects', 'sign_of', 'why_table', 'head_starts', 'points_text', 'head_start_table', 'numbers', 'moved',
-           'differing', 'compare_runs']
+           'claims_table', 'ranking', 'means', 'our_corpora', 'epochs_of', 'trained_for', 'mean_errors',
+           'errors_and_accuracies', 'two_runs', 'untrained_text', 'verdict_text', 'table3', 'longer_table',
+           'wild_longer', 'ahead_longer', 'correct', 'paired', 'errors', 'recon_table', 'person_errors', 'people_ratio',
+           'people_table', 'final', 'trained', 'd_table', 'changes', 'against', 'variants', 'variants_table',
+           'deviations_table', 'with_and_without', 'dose_table', 'all_doses', 'per_doubling', 'doublings', 'per_cent',
+           'one_answer', 'right_table', 'effects', 'sign_of', 'why_table', 'head_starts', 'points_text',
+           'head_start_table', 'numbers', 'moved', 'differing', 'compare_runs']
 
 # %% ../nbs/09a_compare.ipynb #e457209e
 import numpy as np
@@ -228,11 +228,15 @@ def our_corpora(runs:Runs)->list:
 # %% ../nbs/09a_compare.ipynb #ced7a139
 STACKS = dict(gasca1='GASCA₁', gasca2='GASCA₂')
 
+def epochs_of(runs:Runs)->str:
+    "Name the epochs of Algorithms 2 and 3."
+    own = sizes(runs)
+    return f"{own['epochs']} and {own['finetune']} epochs"
+
 def trained_for(runs:Runs)->str:
     "Name a run by its epochs and seeds."
-    own, k = sizes(runs), len(runs['recon'])
-    epochs, last = own['epochs'], own['finetune']
-    return f"{epochs} and {last} epochs, {k} seed{'s'*(k>1)}"
+    k = len(runs['recon'])
+    return f"{epochs_of(runs)}, {k} seed{'s'*(k>1)}"
 
 def mean_errors(runs:Runs)->dict: # gasca1, gasca2 -> L1
     "Average both stacks' errors on unseen people over seeds."
@@ -611,14 +615,20 @@ def per_cent(
     "Say how much is right."
     return 100*float(np.mean([a==b for a, b in zip(truth, said, strict=True)]))
 
+def one_answer(said:dict # Test -> class numbers
+)->bool:
+    "Say whether a network tells every face the same, so has not learned."
+    return len(set(''.join(said.values())))==1
+
 def right_table(results:list # Of the runs `why`, one a seed
-)->pd.DataFrame: # Per cent; (seed, network) x test
+)->pd.DataFrame: # Per cent; (seed, network) x test; nan where a network has not learned
     "List what each network gets right, seed by seed."
     tests = ('caucasian', 'asian', 'african', 'daylight')
     rows = {}
     for i, r in enumerate(results):
         for net, said in r['said'].items():
-            rows[i, net] = {name:per_cent(r['truth'], said[name]) for name in tests}
+            right = {name:per_cent(r['truth'], said[name]) for name in tests}
+            rows[i, net] = dict.fromkeys(tests, np.nan) if one_answer(said) else right
     return pd.DataFrame(rows).T.rename_axis(['seed', 'network'])
 
 # %% ../nbs/09a_compare.ipynb #738d095c
@@ -640,7 +650,7 @@ def sign_of(
     said:tuple, # What to say where the interval is above 0, and where it is below
 )->str:
     "Say on which side of 0 a mean over seeds is."
-    if len(x)<2: return 'one seed'
+    if len(x)<2: return 'one seed' if len(x) else 'no seed that learned'
     mean, half = np.mean(x), half_interval(x, 'splits')
     if mean>half: return said[0]
     return said[1] if -mean>half else 'inconclusive'
@@ -648,9 +658,12 @@ def sign_of(
 def why_table(results:list # Of the runs `why`, one a seed
 )->pd.DataFrame: # By explanation: points, interval, verdict
     "Judge the explanations."
-    said = ('holds', 'does not hold')
-    rows = {name:{'explanation':WHY[name], 'points':values_text('points', x.tolist(), 'splits'),
-                  'verdict':sign_of(x, said)} for name, x in effects(results).items()}
+    rows = {}
+    for name, x in effects(results).items():
+        learned = x.dropna().tolist()
+        rows[name] = {'explanation':WHY[name], 'points':values_text('points', learned, 'splits'),
+                      'seeds':len(learned),
+                      'verdict':sign_of(learned, ('holds', 'does not hold'))}
     return pd.DataFrame(rows).T
 
 # %% ../nbs/09a_compare.ipynb #2c6fe8ca

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'STEPS', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head',
            'literal', 'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild',
-           'sides', 'doses', 'reasons', 'opponent_ends', 'equal_terms', 'paper_epochs', 'longest', 'recon_parts',
+           'sides', 'doses', 'reasons', 'opponent_ends', 'equal_terms', 'other_run', 'other_epochs', 'recon_parts',
            'by_people', 'probe_parts', 'picture', 'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done',
            'provenance', 'refuse_changed', 'report_text', 'write_report', 'publish', 'gasca_report']
 
@@ -24,7 +24,8 @@ from .compare import (ADVERSARY, STACKS, ahead_longer, all_doses, best_control, 
                            our_corpora, paired, people_table, recon, recon_table, right_table,
                            sizes, table3, trained, two_runs, values_text, variants, variants_table,
                            verdict_text, why_table, wild_longer, with_and_without)
-from .core import REGISTRY, GascaError, atomic, cli, load_json, read_toml, sha256
+from .core import (PRESETS, REGISTRY, GascaError, atomic, cli, load_json, read_toml,
+                        sha256)
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
                                    fig_variants, save_figure)
 from .machine.runs import Runs, run_path
@@ -241,7 +242,8 @@ def reasons(runs:Runs)->dict: # Gap -> text
     results = [run.result for run in runs['why'].values()]
     names = SHOWN|dict(everywhere='CNN₂ₐ, all ancestries')
     right = right_table(results).groupby('network').mean().rename(index=names)
-    told = dict(right=md(right.map('{:.1f}'.format)), verdicts=md(why_table(results)),
+    told = dict(right=md(right.map('{:.1f}'.format).replace('nan', '–')),
+                verdicts=md(why_table(results)),
                 corpus=runs.first('why').corpus(), epochs=runs.first('why').inputs['epochs'])
     return dict(why=SENTENCES['why'].format(**told))
 
@@ -258,22 +260,25 @@ def equal_terms(runs:Runs)->dict: # Gap -> text
     told = dict(table=md(head_start_table(runs)), corpus=run.corpus(), steps=run.result['steps'])
     return dict(opponent=SENTENCES['opponent'].format(**told, **opponent_ends(runs)))
 
-def paper_epochs(out # Folder of a report
+def other_run(out # Folder of a report
 )->Runs|None:
-    "Read the run with the paper's epochs, where the folder beside holds it."
+    "Read the run to put beside: for the published one with other epochs, for others that one."
     out = Path(out).resolve()
-    other = out.with_name('full')
-    return read_runs(other) if other!=out and (other/'runs').is_dir() else None
+    other = out.with_name(PRESETS['beside' if out.name==PRESETS['published'] else 'published'])
+    return read_runs(other) if (other/'runs').is_dir() else None
 
-def longest(
+def other_epochs(
     runs:Runs,
     out, # Folder they were read from
 )->dict: # Gap -> text
-    "Put the run with the paper's epochs beside this one."
-    other = paper_epochs(out)
-    if other is None: return dict(longest='')
-    t = two_runs(runs, other).rename_axis('what')
-    return dict(longest=SENTENCES['longest'].format(table=md(t)))
+    "Put a run with other epochs beside this one."
+    other = other_run(out)
+    if other is None: return dict(other_epochs='')
+    table = two_runs(runs, other).rename_axis('what')
+    told = dict(preset=head(other)['preset'], table=md(table))
+    only_there = 'opponent' in other and 'opponent' not in runs
+    more = SENTENCES['only_there'].format(**told) if only_there else ''
+    return dict(other_epochs=SENTENCES['other_epochs'].format(only_there=more, **told))
 
 # %% ../nbs/10_report.ipynb #e87c5f83
 def recon_parts(runs:Runs)->dict: # Gap -> text
@@ -418,7 +423,7 @@ def report_text(
     out, # Folder they were read from
 )->str: # Markdown
     "Fill the template."
-    gaps = dict(gone=not_done(runs), picture=picture(runs, out), **longest(runs, out),
+    gaps = dict(gone=not_done(runs), picture=picture(runs, out), **other_epochs(runs, out),
                 **provenance(runs, out))
     parts = (head, claim_parts, method, table_parts, probe_parts, recon_parts, adversary_parts,
              doses, reasons, equal_terms, alts)

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gasca.compare import all_doses, dose_table, head_starts, mean_ratio, metrics, variants
+from gasca.compare import (all_doses, dose_table, head_starts, mean_ratio, metrics,
+                           variants, why_table)
 from gasca.core import PRESETS
 from gasca.machine.runs import Runs
 from gasca.results import accuracy
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = Runs.of(ROOT/'reports'/PRESETS['published'])
-FULL = Runs.of(ROOT/'reports/full')
+BESIDE = Runs.of(ROOT/'reports'/PRESETS['beside'])
 ROWS = {'| CNN₂ₐ':'cnn2a', '| CNN₁':'cnn1', 'without turning':'still', 'LSUV':'lsuv',
         'batch normalisation |':'random-bn', 'weights (He)':'random', 'small plain CNN':'small',
         '| ResNet-34 |':'resnet34'}
@@ -50,27 +51,27 @@ def test_errors_at_60_degrees(model, what):
 
 def test_the_papers_epochs():
     told = bullet("The paper's own epochs")
-    for runs in (PUBLISHED, FULL):
+    for runs in (PUBLISHED, BESIDE):
         for stack in ('gasca1', 'gasca2'):
             assert f"{mean(lambda r, stack=stack: r[stack]['mean']['model'], runs):.3f}" in told
     for model in ('cnn2a', 'still'):
-        image, person = (b-a for a, b in zip(right(model), right(model, FULL)))
+        image, person = (b-a for a, b in zip(right(model, BESIDE), right(model)))
         assert re.search(rf'{image:.0f}( points by image)? and {person:.0f}\b', told), model
-    image, person = (b-a for a, b in zip(right('cnn2a', FULL), right('resnet34', FULL)))
-    assert f'{image:.0f} and {person:.0f} points ahead' in told
-    assert f"({np.mean(metrics(FULL)['gasca2_over_gasca1_l1']):.3f})" in told
+    told = bullet('Faces turn')
+    for runs, form in ((PUBLISHED, 'C13: {:.2f} times'), (BESIDE, '({:.2f})')):
+        assert form.format(np.mean(metrics(runs)['gasca2_over_gasca1_l1'])) in told
 
 def test_the_head_start():
-    told, t = bullet('It is not the missing pretraining'), head_starts(PUBLISHED).loc[0]
+    told, t = bullet('It is not the missing pretraining'), head_starts(BESIDE).loc[0]
     forms = dict(own='{:.1f} % of the emotions by image and {:.1f} by person',
                  plain='it tells {:.1f} and {:.1f}', tenth='at {:.1f} and {:.1f}')
     for name, form in forms.items():
         assert form.format(*t.loc[name, ['image', 'person']]) in told
-    ends = [PUBLISHED[name][0].result['log'][-1]['l1'] for name in ('opponent', 'pretrain_gasca2')]
+    ends = [BESIDE[name][0].result['log'][-1]['l1'] for name in ('opponent', 'pretrain_gasca2')]
     assert '({:.4f} against {:.4f}'.format(*ends) in told
 
 def test_the_doses():
-    told, t = bullet('More of it'), dose_table(all_doses(PUBLISHED))
+    told, t = bullet('More of it'), dose_table(all_doses(BESIDE))
     own, most = t.loc['people'].loc[lambda t: t.times==1].iloc[0], t.loc['people'].iloc[-1]
     assert f'{most.people:,.0f} people instead of {own.people:.0f}, at as many steps' in told
     assert most.steps==own.steps and most.person<=own.person
@@ -78,7 +79,7 @@ def test_the_doses():
     assert four.times==4 and f'dose {four.person-own.person:.0f} points more' in told
 
 def test_the_construction():
-    told, v = bullet('Much of the construction'), variants(PUBLISHED)
+    told, v = bullet('Much of the construction'), variants(BESIDE)
     for model in ('gasca1', 'gasca2'):
         assert f'{v.l1[model]:.4f}' in told
         for change in ('joint', 'w1'): assert f"{v.l1[f'{model}-{change}']:.4f}" in told
@@ -88,7 +89,7 @@ def test_the_construction():
     assert f'{units.min():.4f} to {units.max():.4f}' in told
     assert f"D rests changes {abs(v.more['gasca2-norest']):.4f}" in told
     assert np.isinf(v.l1['gasca2-nosn']) # not one seed has an end
-    assert all('diverged' in run.result for run in PUBLISHED['pretrain_gasca2-nosn'].values())
+    assert all('diverged' in run.result for run in BESIDE['pretrain_gasca2-nosn'].values())
 
 def test_ratios():
     def ratio(stack):
@@ -112,10 +113,10 @@ def probed(code, kind, name):
 def test_codes():
     told = bullet('The code forgets')
     for code in ('gasca2, layer 4', 'pixels'):
-        for name in ('yaw', 'light', 'person'):
-            assert f"{100*probed(code, 'share_pie', name):.0f}" in told
-    twice = [probed(code, 'nearest', 'person') for code in ('gasca2, layer 4', 'pixels')]
-    assert 1.5<twice[0]/twice[1]<2.5
+        for name, form in dict(yaw='{:.1f}', light='{:.1f}', person='{:.0f} %').items():
+            assert form.format(100*probed(code, 'share_pie', name)) in told, (code, name)
+    found = [probed(code, 'nearest', 'person') for code in ('gasca2, layer 4', 'pixels')]
+    assert f'{found[0]/found[1]:.1f} times as often' in told
     told = bullet('It forgets the emotion')
     for code in ('gasca2, layer 4', 'pixels'):
         assert f"{probed(code, 'right', 'image'):.0f} %" in told
@@ -124,7 +125,23 @@ def test_points_behind():
     told = bullet('The headline fails')
     for model in ('resnet34', 'small'):
         for theirs, ours in zip(micro(model), micro('cnn2a')):
-            assert f'{float(theirs)-float(ours):.0f}' in told, model
+            assert f'{abs(float(theirs)-float(ours)):.0f}' in told, model
+
+def test_what_pretraining_brings():
+    told = bullet('It forgets the emotion')
+    m = metrics(PUBLISHED)
+    assert f"{np.mean(m['cnn2a_minus_control_points']):.1f} points ahead" in told
+    assert f"C2: {np.mean(m['cnn2a_minus_cnn1_points']):+.1f} points" in told
+    image, person = (b-a for a, b in zip(right('lsuv-long'), right('cnn2a-long')))
+    assert f'{image:.1f} points ahead of LSUV by image and {-person:.1f} behind' in told
+
+def test_the_explanations():
+    told = bullet('Two explanations')
+    points = why_table([run.result for run in PUBLISHED['why'].values()]).points
+    forms = dict(E1='lose {:.0f} points [{:.0f} to {:.0f}]', E2='by {:.0f} [{:.0f} to {:.0f}]',
+                 E3='({:+.1f} [{:+.1f} to {:+.1f}])')
+    for name, form in forms.items():
+        assert form.format(*map(float, re.findall(r'[-+][\d.]+', points[name]))) in told, name
 
 def test_the_wild():
     told = bullet('Nothing carries over')

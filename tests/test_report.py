@@ -22,8 +22,9 @@ def copied(preset, to):
     source, folder = ROOT/'reports'/preset, to/'reports'/preset
     shutil.copytree(source/'runs', folder/'runs')
     for path in source.glob('*_seed*.png'): shutil.copy(path, folder)
-    longest = folder.with_name('full') # which a report reads, too
-    if not longest.exists(): shutil.copytree(ROOT/'reports/full/runs', longest/'runs')
+    beside = 'standard' if preset=='full' else 'full' # which a report reads, too
+    other = folder.with_name(beside)
+    if not other.exists(): shutil.copytree(ROOT/'reports'/beside/'runs', other/'runs')
     return folder
 
 def edited(to, name, change, seed=0):
