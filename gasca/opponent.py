@@ -6,12 +6,11 @@
 __all__ = ['painter', 'with_head', 'turning_error', 'learn_to_turn']
 
 # %% ../nbs/09d_opponent.ipynb #b6dabf52
-import numpy as np
 import torch
 from torch import nn
 
 from .baseline import resnet34
-from .machine.engine import Phase, run_phase
+from .machine.engine import Phase, evenly, run_phase
 from .machine.replicas import Recorded, adam, differentiate, falling
 from .machine.sources import Source, reconstruct
 from .train import l1
@@ -33,12 +32,10 @@ def with_head(
 def turning_error(
     net:nn.Module, # Images -> images
     images:Source,
-    pairs, # Rows of x_phi and of x_mu
-    n:int=1024, # At most so many pairs, evenly spaced, as the engine's log has it
+    pairs, # Rows of x_phi and of x_mu; those that the engine's log asks are asked
 )->float: # L1, 0..1
     "Measure a network that turns faces."
-    some = np.linspace(0, len(pairs[0])-1, min(n, len(pairs[0]))).astype(int)
-    i, j = (torch.as_tensor(rows)[some] for rows in pairs)
+    i, j = evenly(pairs)
     mu = images(j)
     return float((reconstruct(net, images, i).to(mu)-mu).abs().mean())
 

@@ -21,14 +21,22 @@ from ..core import GascaError, progress
 # %% ../../nbs/machine/02a_sources.ipynb #acb83a3b
 class Source:
     "Rows of a stored tensor, as float batches on a device."
-    def __init__(self, stored:Tensor, device=None):
+    def __init__(
+        self,
+        stored:Tensor, # An item a row
+        device=None, # Where batches are wanted; where `stored` is, unless told
+        place:Tensor|None=None, # Of every row among the stored ones, where these are not all
+    ):
         self.stored = stored
         self.device = device or stored.device
+        self.place = place
 
-    def __len__(self): return len(self.stored)
+    def __len__(self): return len(self.stored if self.place is None else self.place)
 
     def __call__(self, rows):
-        x = self.stored[rows.to(self.stored.device)].to(self.device)
+        rows = rows.to(self.stored.device)
+        if self.place is not None: rows = self.place[rows]
+        x = self.stored[rows].to(self.device)
         if x.dtype==torch.uint8: return x.float().div_(255)
         return x.float() if x.dtype==torch.float16 else x
 
@@ -91,13 +99,16 @@ def collect(
 def features(
     encode, # x -> z, frozen
     source:Source, # Pictures
+    rows:Tensor, # That will be asked for, each once; another is an error
 )->Source:
-    "Make the features of all rows once (Alg. 1 l. 6), in half precision where it suffices."
-    rows = torch.arange(len(source), device=source.device)
+    "Make features of rows once (Alg. 1 l. 6), in half precision where it suffices."
     some = encode(source(rows[:512]))
     small = some.dtype==torch.float32 and bool(some.abs().max()<1e4) # half ends at 65,504
     def kept(x): return encode(x).half() if small else encode(x)
-    return Source(collect(kept, source, rows, desc='features'), source.device)
+    stored = collect(kept, source, rows, desc='features')
+    place = torch.full((len(source),), len(rows), device=stored.device) # of no item
+    place[rows.to(stored.device)] = torch.arange(len(rows), device=stored.device)
+    return Source(stored, source.device, place)
 
 def reconstruct(
     G:nn.Module,
