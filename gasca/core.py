@@ -139,7 +139,7 @@ def progress(
 ):
     "Show a progress bar with time left while iterating."
     to = os.environ.get('GASCA_PROGRESS')
-    file = open(to, 'w') if to else sys.stderr
+    file = open(to, 'a') if to else sys.stderr
     hidden = not to and not sys.stderr.isatty()
     return tqdm(it, desc, total, leave=False, mininterval=.5, file=file, disable=hidden)
 

@@ -159,7 +159,8 @@ def variant(
     light = LIGHTS[choose('model', base, LIGHTS)]
     changed = CHANGES[choose(f'change of {base}', change, CHANGES)] if dash else {}
     sizes = {name:p[name] for name in ('nf', 'px', 'epochs', 'finetune')}
-    common = dict(RECIPE, light=light, alphas=ALPHAS, joint=False, tune_D=model in TUNED)
+    tune_D = model in TUNED and p.get('tune_D', True)
+    common = dict(RECIPE, light=light, alphas=ALPHAS, joint=False, tune_D=tune_D)
     own = common|asdict(Options())|sizes|changed
     own |= {name:p[name] for name in ('share', 'precision')}
     if own['finetune']==0: own['epochs'] += p['finetune'] # as many in all
