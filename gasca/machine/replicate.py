@@ -129,9 +129,9 @@ class Plan:
             if model in NORMALISED: also['07_classify'] = WITH_BN
             extra = dict(together=seeds) if device()=='cuda' and len(seeds)>1 else {}
             steps.append(Step('05_pretrain', SHARE.get(model, 12), dict(run, model=model, **extra)))
-        rest = [('06_recon', 4), ('07_classify', 35), ('07a_probes', 12), ('09_baseline', 20),
-                ('09c_why', 10)]
+        rest = [('06_recon', 4), ('07_classify', 35), ('07a_probes', 12), ('09_baseline', 20)]
         sizes = get_preset(self.preset)
+        if sizes.get('why', True): rest.append(('09c_why', 10))
         if place<sizes.get('opponent', 0): rest.append(('09d_opponent', 250))
         if place==0 and 'doses' in sizes: rest.append(('09b_dose', 150))
         return steps+[Step(name, share, run, also.get(name, [])) for name, share in rest]
