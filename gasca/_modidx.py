@@ -647,6 +647,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                                                                                 'gasca/machine/replicate.py'),
                                          'gasca.machine.replicate.left_to_do': ( 'machine/replicate.html#left_to_do',
                                                                                  'gasca/machine/replicate.py'),
+                                         'gasca.machine.replicate.longest_way_first': ( 'machine/replicate.html#longest_way_first',
+                                                                                        'gasca/machine/replicate.py'),
                                          'gasca.machine.replicate.lost': ('machine/replicate.html#lost', 'gasca/machine/replicate.py'),
                                          'gasca.machine.replicate.may_begin': ( 'machine/replicate.html#may_begin',
                                                                                 'gasca/machine/replicate.py'),

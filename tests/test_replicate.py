@@ -103,7 +103,7 @@ def test_killed_and_resumed_gives_the_same_bytes(whole, tmp_path):
     kill_when(command(out, models), run_path(out, 'cnn1_image', 0).exists)
     assert not run_path(out, 'cnn2b', 0).exists()
     said = finish(command(out, models))
-    assert said.count('done before')==10 # nine pretrainings and 06_recon
+    assert said.count('done before')==7 # pretrainings
     assert results(whole/'out')==results(out)
     different = [str(f) for f in results(out)
                  if not filecmp.cmp(whole/'out'/f, out/f, shallow=False)]

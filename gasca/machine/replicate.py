@@ -8,8 +8,8 @@ __all__ = ['TRAINED', 'MAKES', 'WITH_BN', 'LONGER', 'MODELS', 'VARIANTS', 'VARIE
            'WEIGHTS_OF', 'Step', 'Plan', 'needs', 'parse_seeds', 'step_key', 'keys_of', 'run_step', 'files_of', 'sums',
            'changed', 'put_aside', 'lost', 'is_made', 'weights_there', 'left_to_do', 'last_line', 'show_line',
            'watching', 'clock', 'time_left', 'corpora_key', 'is_list_of_steps', 'seconds_before', 'start', 'head_of',
-           'at_once', 'may_begin', 'run_here', 'side_by_side', 'say_what_is_done', 'replicate', 'compared',
-           'on_cluster', 'keep_out', 'work_alone', 'gasca_replicate', 'publish', 'gasca_publish']
+           'at_once', 'may_begin', 'longest_way_first', 'run_here', 'side_by_side', 'say_what_is_done', 'replicate',
+           'compared', 'on_cluster', 'keep_out', 'work_alone', 'gasca_replicate', 'publish', 'gasca_publish']
 
 # %% ../../nbs/machine/06_replicate.ipynb #2b498da5
 import logging
@@ -444,9 +444,19 @@ def may_begin(
     left:list, # Steps that have not ended
     steps:list, # All steps
 )->list: # Of Step
-    "List the steps that need none of those that are left, the longest first."
-    may = [step for step in left if not any(s in left for s in needs(step, steps))]
-    return sorted(may, key=lambda step: -step.share)
+    "List the steps that need none of those that are left."
+    return [step for step in left if not any(s in left for s in needs(step, steps))]
+
+def longest_way_first(
+    left:list, # Steps that are to be run
+    steps:list, # All steps
+)->list: # Of Step
+    "Put those in front from whose begin it is farthest to the end."
+    way = {}
+    for step in reversed(steps):
+        after = [s for s in steps if s.name in way and step in needs(s, steps)]
+        way[step.name] = step.share+max((way[s.name] for s in after), default=0)
+    return sorted(left, key=lambda step: -way[step.name])
 
 def run_here(
     plan:Plan,
@@ -521,7 +531,8 @@ def replicate(
         save_json(log, done)
         steps = sorted(plan.steps(), key=lambda step: step.name in left) # what is done comes first
         say_what_is_done(steps, left)
-        for step, seconds in run(plan, steps, steps[len(steps)-len(left):], took):
+        to_do = longest_way_first(steps[len(steps)-len(left):], steps)
+        for step, seconds in run(plan, steps, to_do, took):
             took[step.name] = round(seconds, 1)
             done[step.name] = dict(key=keys[step.name], files=sums(plan, step))
             save_json(log, done)
