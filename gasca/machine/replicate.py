@@ -482,7 +482,7 @@ def side_by_side(
             rest = clock(time_left(steps, left, took)/at_once())
             print(f'{head_of(step, steps)}: about {rest} left', flush=True)
             running[pool.submit(run_here, plan, step)] = step
-    def at_work(): return ', '.join(step.name for step in running.values())
+    def at_work(): return ', '.join(head_of(step, steps) for step in running.values())
     one_thread = modified_env(**dict.fromkeys(THREADS, '1'))
     try:
         with one_thread, watching(plan.out/'.progress', at_work):
