@@ -474,7 +474,8 @@ def side_by_side(
     took:dict, # Name of a step -> seconds, where it ran before
 ): # Yields each step with its seconds as soon as it ends
     "Run steps on this machine; where one fails, those that run beside it may still end."
-    left, running, failed = list(left), {}, []
+    left, failed = list(left), []
+    running = {} # future -> step
     pool = ThreadPoolExecutor(at_once())
     def begin():
         for step in may_begin(left, steps):
