@@ -123,9 +123,12 @@ def test_codes():
 
 def test_points_behind():
     told = bullet('The headline fails')
-    for model in ('resnet34', 'small'):
-        for theirs, ours in zip(micro(model), micro('cnn2a')):
-            assert f'{abs(float(theirs)-float(ours)):.0f}' in told, model
+    ahead = {m:[b-a for a, b in zip(right('cnn2a'), right(m))] for m in ('resnet34', 'small')}
+    forms = dict(resnet34='is {:.0f} points ahead of CNN₂ₐ by image and {:.0f} by person',
+                 small='is {:.0f} behind by image and {:.0f} ahead by person')
+    assert forms['resnet34'].format(*ahead['resnet34']) in told
+    image, person = ahead['small']
+    assert forms['small'].format(-image, person) in told
 
 def test_what_pretraining_brings():
     told = bullet('It forgets the emotion')

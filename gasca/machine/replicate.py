@@ -152,9 +152,9 @@ def needs(
     if step.notebook in LATE: return [s for s in same_seed(steps) if s.notebook not in LATE]
     if step.notebook=='06_recon': return same_seed(pretrained)
     if step.notebook in READERS:
-        starts = [s for s in pretrained if s.parameters['model'] in (*MODELS, *NORMALISED)]
-        rates = [s for s in steps if s.notebook=='07_classify' and step.notebook=='09c_why']
-        return same_seed(starts+rates)
+        before = [s for s in pretrained if s.parameters['model'] in (*MODELS, *NORMALISED)]
+        if step.notebook=='09c_why': before += [s for s in steps if s.notebook=='07_classify']
+        return same_seed(before)
     if 'together' not in own: return []
     first = next(s for s in pretrained if s.parameters['model']==own['model'])
     return [] if first==step else [first] # which trains them all
@@ -492,8 +492,9 @@ def side_by_side(
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     step = running.pop(future)
                     (plan.out/'.progress').write_text('') # its bars are of the past
-                    failed += [error for error in [future.exception()] if error]
-                    if future.exception(): continue
+                    if future.exception():
+                        failed.append(future.exception())
+                        continue
                     left.remove(step)
                     yield step, future.result()
     finally: pool.shutdown(wait=False, cancel_futures=True)
