@@ -224,9 +224,10 @@ def run_step(
                          'its parameters cell lists them')
     to.parent.mkdir(parents=True, exist_ok=True)
     quiet = dict(progress_bar=False, autosave_cell_every=0, extra_arguments=['--log-level=50'])
+    here = dict(metadata=dict(path=str(nbs))) # papermill's `cwd` would move this whole process
     try:
         papermill.execute_notebook(str(source), str(to), step.parameters, kernel_name='python3',
-                                   cwd=str(nbs), **quiet)
+                                   resources=here, **quiet)
     except PapermillExecutionError as e:
         first = (str(e.evalue).splitlines() or [''])[0]
         raise GascaError(f'{step.notebook} failed in cell {e.exec_count}: {e.ename}: {first}; '
