@@ -18,7 +18,7 @@ from pathlib import Path
 from distributed import CancelledError, Client, as_completed
 
 from ..core import GascaError, data_dir, models_dir, progress, root
-from .replicate import (THREADS, Plan, Step, clock, may_begin, run_step, time_left,
+from .replicate import (STEP_ENV, Plan, Step, clock, may_begin, run_step, time_left,
                                      watching)
 
 # %% ../../nbs/machine/06a_cluster.ipynb #eb806aa2
@@ -51,7 +51,7 @@ class Place:
 @contextmanager
 def shared(plan:Plan):
     "Leave a token in the folder of a replication as long as workers are busy with it."
-    kept = dict(GASCA_PROGRESS=None) | dict.fromkeys(THREADS, '1') # as `side_by_side` has it
+    kept = dict(GASCA_PROGRESS=None) | STEP_ENV # as `side_by_side` has it
     data, models = data_dir().resolve(), models_dir().resolve()
     kept |= dict(GASCA_DATA=str(data), GASCA_MODELS=str(models))
     folders = [root()/'nbs', data, *([Path(plan.data)] if plan.data else [])]

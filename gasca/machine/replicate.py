@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['TRAINED', 'MAKES', 'WITH_BN', 'LONGER', 'MODELS', 'VARIANTS', 'VARIED', 'NORMALISED', 'LITERAL', 'CHANGED',
-           'ABLATIONS', 'SHARE', 'READERS', 'LATE', 'MOST', 'REPORT', 'QUIET', 'PACE', 'CORPORA', 'THREADS', 'AT_ONCE',
+           'ABLATIONS', 'SHARE', 'READERS', 'LATE', 'MOST', 'REPORT', 'QUIET', 'PACE', 'CORPORA', 'STEP_ENV', 'AT_ONCE',
            'WEIGHTS_OF', 'Step', 'Plan', 'needs', 'parse_seeds', 'step_key', 'keys_of', 'run_step', 'files_of', 'sums',
            'changed', 'put_aside', 'lost', 'is_made', 'weights_there', 'left_to_do', 'last_line', 'show_line',
            'watching', 'clock', 'time_left', 'corpora_key', 'is_list_of_steps', 'seconds_before', 'start', 'head_of',
@@ -90,7 +90,7 @@ ABLATIONS = (*(f'{model}-{change}' for model in ('gasca1', 'gasca2') for change 
              *(f'gasca1-units{n}' for n in (36, 64, 144, 196)),
              *(f'gasca2-{change}' for change in (
                  'scene', 'steady', 'nosn', 'norest', 'taken', 'lr1000th', 'literal5')))
-SHARE = {'gasca2-literal':1, 'gasca2-untuned':8} # of the time; a whole pretraining takes 12
+SHARE = {'gasca2-literal':5, 'gasca2-untuned':8} # of the time; a whole pretraining takes 12
 
 @dataclass
 class Plan:
@@ -129,7 +129,7 @@ class Plan:
             if model in NORMALISED: also['07_classify'] = WITH_BN
             extra = dict(together=seeds) if device()=='cuda' and len(seeds)>1 else {}
             steps.append(Step('05_pretrain', SHARE.get(model, 12), dict(run, model=model, **extra)))
-        rest = [('06_recon', 4), ('07_classify', 35), ('07a_probes', 12), ('09_baseline', 20)]
+        rest = [('06_recon', 6), ('07_classify', 35), ('07a_probes', 9), ('09_baseline', 20)]
         sizes = get_preset(self.preset)
         if sizes.get('why', True): rest.append(('09c_why', 10))
         if place<sizes.get('opponent', 0): rest.append(('09d_opponent', 250))
@@ -378,7 +378,7 @@ def time_left(
     took:dict, # Name of a step -> seconds, where it ran before
 )->float: # Seconds
     "Guess how long steps take, one after the other; the first guess is worth five shares."
-    pace = PACE.get(steps[0].parameters.get('preset'), 8.)
+    pace = PACE.get(steps[0].parameters.get('preset'), 7.)
     known = [s for s in steps if s.name in took]
     seconds = 5*pace+sum(took[s.name] for s in known)
     pace = seconds/(5+sum(s.share for s in known))
@@ -434,7 +434,9 @@ def head_of(
 
 
 # %% ../../nbs/machine/06_replicate.ipynb #ccbc5bff
-THREADS = ('OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS')
+STEP_ENV = dict(
+    OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1',
+    MALLOC_MMAP_MAX_='0', MALLOC_TRIM_THRESHOLD_=str(2**32)) # memory stays with its process
 AT_ONCE = 4 # steps at most, as each takes up to 1.5 GB of memory
 
 def at_once()->int: # Steps
@@ -485,9 +487,8 @@ def side_by_side(
             print(f'{head_of(step, steps)}: about {rest} left', flush=True)
             running[pool.submit(run_here, plan, step)] = step
     def at_work(): return ', '.join(head_of(step, steps) for step in running.values())
-    one_thread = modified_env(**dict.fromkeys(THREADS, '1'))
     try:
-        with one_thread, watching(plan.out/'.progress', at_work):
+        with modified_env(**STEP_ENV), watching(plan.out/'.progress', at_work):
             while left and not (failed and not running):
                 if not failed: begin()
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
