@@ -8,6 +8,7 @@ __all__ = ['CLASSES', 'VERDICTS', 'TEST_OVER_TRAIN', 'KINDS', 'PAPER', 'read_reg
            'hyperparameters', 'deviations']
 
 # %% ../nbs/01_paper.ipynb #e8f19181
+import functools
 import itertools
 import math
 import operator
@@ -87,6 +88,7 @@ def _integers(cells, n, cut=False): # 7x7 texts; images by class
     rows = [[count(cell, int(n[c]), cut) for cell in cells.loc[c]] for c in CLASSES]
     return pd.DataFrame(rows, CLASSES, CLASSES)
 
+@functools.cache
 def counts()->dict: # 'n' and 'Resnet34' (right) by class; 'CNN1', 'CNN2a', 'CNN2b' 7x7
     "Recover the integers behind Tables I to III; CNN2b's rows are the smallest possible."
     t = tables(text=True)

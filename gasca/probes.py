@@ -70,9 +70,8 @@ def explained(
     "Return the share of the variance that lies between groups."
     x = x-x.mean(0)
     number = pd.factorize(np.asarray(groups))[0]
-    sums = np.zeros((number.max()+1, x.shape[1]))
-    np.add.at(sums, number, x)
-    between = (sums**2).sum(1)/np.bincount(number)
+    member = np.eye(number.max()+1)[number] # n,groups of 0 and 1
+    between = ((member.T@x)**2).sum(1)/member.sum(0)
     return float(between.sum()/(x**2).sum())
 
 # %% ../nbs/07a_probes.ipynb #f12ebcac

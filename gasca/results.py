@@ -50,6 +50,7 @@ def macro(cm # Integer counts [n,n]
     return float(np.nanmean(recalls(cm)))
 
 # %% ../nbs/08_results.ipynb #079a3398
+@functools.cache # reports ask for the same counts again and again
 def wilson(
     k, # Right
     n, # Of how many
