@@ -283,9 +283,12 @@ def verdict_text(runs:Runs)->str: # Two sentences
     decided = decided[~exact]
     ids = {v:list(decided.index[decided==v]) for v in VERDICTS}
     counted = [f'{v} {len(i)}'+(f" ({', '.join(i)})" if i else '') for v, i in ids.items()]
-    gain = (micro_learned(runs, 'cnn2a_image')-best_control(runs)).mean()
+    own = micro_learned(runs, 'cnn2a_image')
+    gain = (own-best_control(runs)).mean()
     control = f'CNN₂ₐ is {gain:+.2f} points from the best control that has learned'
-    if np.isnan(gain): control = 'no control has learned, so nothing can be said of pretraining'
+    if np.isnan(gain):
+        who = 'CNN₂ₐ has not' if own.isna().all() else 'no control has'
+        control = f'{who} learned, so nothing can be said of pretraining'
     return (f"The paper's {len(decided)} claims that data can decide, on "
             f"{', '.join(our_corpora(runs))} with {k} seed{'s'*(k>1)}: {'; '.join(counted)}. "
             f"The paper's order is CNN₂ₐ > CNN₁ > ResNet-34; ours is {ranking(mean)} "

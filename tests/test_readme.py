@@ -61,6 +61,24 @@ def test_the_papers_epochs():
     for runs, form in ((PUBLISHED, 'C13: {:.2f} times'), (BESIDE, '({:.2f})')):
         assert form.format(np.mean(metrics(runs)['gasca2_over_gasca1_l1'])) in told
 
+def limit(start):
+    "One of the README's honest limits."
+    return next(s for s in readme().splitlines() if s.startswith(f'- {start}'))
+
+def test_the_limits():
+    epochs = {name:PRESETS['preset'][name]['resnet'] for name in ('quick', 'standard', 'full')}
+    assert epochs==dict(quick=1, standard=30, full=30)
+    told = limit('ResNet-34')
+    assert "30 of the paper's 100 epochs in *full* and *standard*, and one in *quick*" in told
+    told = limit('The pictures')
+    assert f"stack's {np.mean(metrics(PUBLISHED)['seam_ratio']):.2f} times" in told
+    assert f"{np.mean(metrics(BESIDE)['seam_ratio']):.2f} after 4 and 3" in told
+
+def test_the_presets():
+    for name, sizes in PRESETS['preset'].items():
+        line = next(s for s in readme().splitlines() if s.startswith(f'| {name} |'))
+        assert f"| {sizes['epochs']}, {sizes['finetune']} | {len(sizes['seeds'])}" in line
+
 def test_the_head_start():
     told, t = bullet('It is not the missing pretraining'), head_starts(BESIDE).loc[0]
     forms = dict(own='{:.1f} % of the emotions by image and {:.1f} by person',
