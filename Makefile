@@ -19,8 +19,8 @@ SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10*.ipynb)
 replicate: .venv/ready # render the corpora, run the notebooks, write the report, compare it with the published one
 	$(BIN)/gasca_replicate --preset $(PRESET)
 
-test: .venv/ready # every notebook's cells, one notebook at a time since they share caches; then the tests, two files at a time
-	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 1
+test: .venv/ready # every notebook's cells, two notebooks at a time; then the tests, two files at a time
+	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 2
 	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 attack: .venv/ready # kills in every step, a full disk, damaged files: half an hour on two cores
