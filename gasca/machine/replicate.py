@@ -261,8 +261,13 @@ def sums(
     plan:Plan,
     step:Step,
 )->dict: # Path in the folder -> sha256
-    "Remember what a step has just made."
-    return {str(path.relative_to(plan.out)):sha256(path) for path in files_of(plan, step)}
+    "Remember what a step has just made; one that left a file out raises `GascaError`."
+    files = files_of(plan, step)
+    for path in files:
+        if not path.is_file():
+            raise GascaError(f'{step.name} ended without {path.relative_to(plan.out)}; '
+                             'start again to make it')
+    return {str(path.relative_to(plan.out)):sha256(path) for path in files}
 
 def changed(
     out:Path, # Folder of a replication
