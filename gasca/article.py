@@ -246,7 +246,8 @@ def codes_text(runs:Runs)->str:
     t = probed(runs)
     if not len(t): return SENTENCES['probes']['absent']
     last = [code for code in t.index if code.startswith('gasca2,')][-1]
-    numbers = {f'{name}_{kind}_{thing}':x for name, code in dict(z=last, x='pixels').items()
+    codes = dict(z=last, u=last.replace('gasca2', 'random'), x='pixels')
+    numbers = {f'{name}_{kind}_{thing}':x for name, code in codes.items()
                for (kind, thing), x in t.loc[code].items()}
     return SENTENCES['article']['codes'].format(chance=100/len(CLASSES), **numbers)
 

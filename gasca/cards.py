@@ -52,7 +52,8 @@ def naming(
 )->pd.DataFrame: # By split or test set
     "Tabulate a classifier's micro accuracy beside its rivals'."
     cnn2b = model=='cnn2b'
-    rivals = ('random2b',) if cnn2b else ('lsuv', 'random-bn', 'small')
+    rivals = ['random2b'] if cnn2b else [m for m in ('lsuv', 'random-bn', 'small')
+                                         if f'{m}_image' in runs]
     splits = dict(nao='RenderedNAO', cfe='RenderedCFE, rest') if cnn2b else dict(
         image='by image', person='by person')
     def cell(m, split):

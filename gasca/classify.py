@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['RATES', 'SPLITS', 'CLASSIFIERS', 'classifier', 'fresh_encoder', 'Centred', 'lsuv', 'shuffled_weights', 'Recipe',
-           'adam_at', 'labels', 'face_source', 'fit', 'predict', 'right', 'pose_names', 'outcome', 'costs', 'inputs_of',
-           'kept', 'made_or_kept', 'kdef_run', 'kdef_runs', 'rates_run', 'load_classifier', 'combine', 'cfe_run']
+           'adam_at', 'labels', 'face_source', 'normalises', 'recalibrate', 'fit', 'predict', 'right', 'pose_names',
+           'outcome', 'costs', 'inputs_of', 'kept', 'made_or_kept', 'kdef_run', 'kdef_runs', 'rates_run',
+           'load_classifier', 'combine', 'cfe_run']
 
 # %% ../nbs/07_classify.ipynb #700fedce
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from jaxtyping import Int, UInt8
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import GroupShuffleSplit
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from .core import GascaError, digest, models_dir, rng, sha256
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
@@ -29,7 +32,7 @@ from .machine.checkpoints import (
 from .machine.engine import finetune
 from .machine.replicas import adam
 from .machine.runs import cached_run, read_run, run_path, save_run, versions
-from .machine.sources import pixels
+from .machine.sources import Source, pixels
 from .pretrain import Options, encoder
 from .train import Diverged
 
@@ -130,6 +133,23 @@ def face_source(images # n,h,w uint8
     "Put faces on the device."
     return pixels(torch.from_numpy(np.array(images))[:,None].to(device()))
 
+# %% ../nbs/07_classify.ipynb #37d579c2
+def normalises(net:nn.Module)->bool:
+    "Return whether a network has batch normalisation."
+    return any(isinstance(m, nn.BatchNorm2d) for m in net.modules())
+
+def recalibrate(
+    net:nn.Module, # Images -> logits; its weights stay
+    source:Source, # Row numbers -> batch n,1,h,w
+    rows:Int[Tensor, ' n'], # Training images
+    bs:int=256, # At most so many at a time
+):
+    "Compute the statistics of batch normalisation anew, on training images."
+    order = torch.from_numpy(rng('recalibrate').permutation(len(rows))).to(rows.device)
+    parts = rows[order].tensor_split(math.ceil(len(rows)/bs))
+    update_bn(map(source, parts), net)
+
+# %% ../nbs/07_classify.ipynb #10873341
 def fit(
     recipe:Recipe,
     corpus:Corpus, # Faces with emotions
@@ -146,9 +166,14 @@ def fit(
     rows = torch.as_tensor(split['train'], device=device())
     y = labels(corpus).to(device())
     def loss(b): return F.cross_entropy(net(source(rows[b])), y[rows[b]])
-    def judge(): return dict(valid=right(net, corpus, split['valid']))
+    def judge():
+        recalibrate(net, source, rows)
+        return dict(valid=right(net, corpus, split['valid']))
     log = finetune(net, loss, len(rows), recipe.epochs, opt, (seed, 'C', name), recipe.bs,
                    rate=rate, keep=keep, judge=judge if 'valid' in split else None)
+    if normalises(net):
+        log[-1]['lagging'] = {part:right(net, corpus, some) for part, some in split.items()}
+    recalibrate(net, source, rows)
     return net, log
 
 # %% ../nbs/07_classify.ipynb #fdfbf89d
@@ -337,6 +362,8 @@ def cfe_run(
                   corpus_sha256=[cfe.info['sha256'], nao.info['sha256']])
     def work():
         net, log = fit(recipe, cfe, rows, (seed, 'cfe'))
-        return dict(cfe=outcome(net, cfe, rows['test']), nao=outcome(net, nao, np.arange(len(nao))),
-                    log=log, **costs(net, cfe), **kept(net, recipe, recipe.name, inputs))
+        wild = outcome(net, nao, np.arange(len(nao)))
+        tests = dict(cfe=outcome(net, cfe, rows['test']), nao=wild)
+        return dict(tests, log=log, train=right(net, cfe, rows['train']), **costs(net, cfe),
+                    **kept(net, recipe, recipe.name, inputs))
     return made_or_kept(run_path(out, recipe.name, seed), inputs, work)

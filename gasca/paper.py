@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CLASSES', 'VERDICTS', 'TEST_OVER_TRAIN', 'KINDS', 'PAPER', 'read_registry', 'tables', 'prints', 'count', 'sizes',
            'class_sizes', 'counts', 'totals', 'table2_sets', 'claims', 'half_interval', 'decide', 'verdict', 'readings',
-           'hyperparameters', 'deviations']
+           'paper_steps', 'hyperparameters', 'deviations']
 
 # %% ../nbs/01_paper.ipynb #e8f19181
 import functools
@@ -204,6 +204,13 @@ def readings()->pd.DataFrame: # By id 1..93: where, paper, ours, kind, notebook,
     "Return every place where the paper had to be read, and how."
     d = read_registry('readings')
     return d.set_index(d.index.astype(int))
+
+# %% ../nbs/01_paper.ipynb #e4b48bbc
+def paper_steps()->int: # Batches of 64
+    "Return the steps of G that §V's epochs take, with every pair of Multi-PIE's 2,514 recordings."
+    pairs = [.7*2514*19*poses for poses in (9, 7, 5, 3)] # 70 % train, in 19 lights
+    batches = [math.ceil(n/64) for n in pairs]
+    return 100*sum(batches)+3*20*batches[0]
 
 # %% ../nbs/01_paper.ipynb #4f4e3480
 def hyperparameters()->pd.DataFrame: # By name: paper, section, ours, why, readings

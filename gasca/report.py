@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['TABLES', 'SENTENCES', 'STEPS', 'FIGURES', 'tests_of', 'long_table', 'class_intervals', 'table_page', 'head',
-           'literal', 'notes', 'notebook', 'claim_parts', 'method', 'table_parts', 'longer', 'longer_in_the_wild',
-           'sides', 'doses', 'reasons', 'opponent_ends', 'equal_terms', 'other_run', 'other_epochs', 'recon_parts',
-           'by_people', 'probe_parts', 'picture', 'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done',
-           'provenance', 'refuse_changed', 'report_text', 'write_report', 'publish', 'gasca_report']
+           'literal', 'mark_of', 'unlearned', 'notes', 'claim_notes', 'notebook', 'claim_parts', 'method',
+           'table_parts', 'longer', 'longer_in_the_wild', 'sides', 'doses', 'reasons', 'opponent_ends', 'equal_terms',
+           'other_run', 'other_epochs', 'recon_parts', 'by_people', 'beside_untrained', 'probe_parts', 'picture',
+           'variants_part', 'adversary_parts', 'over_yaw', 'alts', 'not_done', 'provenance', 'refuse_changed',
+           'report_text', 'write_report', 'publish', 'gasca_report']
 
 # %% ../nbs/10_report.ipynb #426414bd
 import posixpath
@@ -18,18 +19,19 @@ import numpy as np
 import pandas as pd
 from fastcore.script import call_parse
 
-from .compare import (ADVERSARY, STACKS, ahead_longer, all_doses, best_control, claims_table,
-                           costs, d_table, deviations_table, dose_table, doublings, errors, final,
-                           head_start_table, learned, longer_table, means, micro_learned,
-                           our_corpora, paired, people_table, recon, recon_table, right_table,
-                           sizes, table3, trained, two_runs, values_text, variants, variants_table,
-                           verdict_text, why_table, wild_longer, with_and_without)
+from .compare import (ADVERSARY, LEARNED, STACKS, ahead_longer, all_doses, best_control,
+                           claims_table, costs, d_steps, d_table, deviations_table, dose_table,
+                           doublings, encoder_params, errors, final, head_start_table, learned,
+                           longer_table, means, micro_learned, our_corpora, paired,
+                           people_table, recon, recon_table, right_table, sizes, steps_of, table3,
+                           trained, two_runs, values_text, variants, variants_table, verdict_text,
+                           why_table, wild_longer, with_and_without)
 from .core import (PRESETS, REGISTRY, GascaError, atomic, cli, load_json, read_toml,
                         sha256)
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
                                    fig_variants, save_figure)
-from .machine.runs import Runs, run_path
-from .paper import VERDICTS, readings
+from .machine.runs import Run, Runs, run_path
+from .paper import VERDICTS, paper_steps, readings
 from .results import (CONTROLS, SHOWN, accuracy, behind, caption, corpus_of, every_seed,
                            interval, kdef_models, md, misfit, model_of, name_seeds, paper_column,
                            pictures, pose_table, probe_table, read_runs, side_table, table1, table2,
@@ -130,18 +132,47 @@ def literal(runs:Runs)->str:
     return text['ended'].format(**end, usual=usual, **run.inputs['sizes'])
 
 # %% ../nbs/10_report.ipynb #66e6e814
+def mark_of(run:Run # Of a classifier
+)->str:
+    "Write the share of training images right, or the loss where no share is kept."
+    if 'train' in run.result: return f"{run.result['train']:.1f} %"
+    return f"loss {run.result['log'][-1]['loss']:.2f}"
+
+def unlearned(runs:Runs)->str: # Empty where all have learned
+    "List the networks that have not learned, first seed."
+    names = [*(f'{m}_image' for m in kdef_models(runs)), 'cnn2b']
+    marks = {model_of(name):mark_of(runs.first(name)) for name in names
+             if not learned(runs.first(name))}
+    if not marks: return ''
+    return SENTENCES['notes']['unlearned'].format(
+        marks=', '.join(f'{model} {mark}' for model, mark in marks.items()), mark=LEARNED,
+        guessing=np.log(7))
+
 def notes(runs:Runs)->str:
     "List what these runs cannot show, whatever the rules say of them."
-    text, lines = SENTENCES['notes'], []
-    ends = {model_of(name):runs.first(name).result['log'][-1]['loss']
-            for name in (*(f'{m}_image' for m in kdef_models(runs)), 'cnn2b')
-            if not learned(runs.first(name))}
-    if ends:
-        losses = ', '.join(f'{model} {loss:.2f}' for model, loss in ends.items())
-        lines.append(text['unlearned'].format(losses=losses, guessing=np.log(7)))
-    if 'share' not in sizes(runs): lines += [text['older'], text['light']]
+    text, used = SENTENCES['notes'], sizes(runs)
+    lines = [unlearned(runs), *claim_notes(runs)]
+    if 'share' not in used: lines += [text['older'], text['light']]
     if 'batch 1: ' in literal(runs): lines.append(text['literal'])
-    return '\n'.join([*lines, text['stack']])
+    if 'small_image' not in runs: lines.append(text['small'])
+    return '\n'.join([*filter(None, lines), text['stack'], text['rates']])
+
+# %% ../nbs/10_report.ipynb #4823a868
+def claim_notes(runs:Runs)->list: # Sentences
+    "Write what the measures of C1, C5, C9, C12 and C13 leave out."
+    text, taken = SENTENCES['notes'], steps_of(runs.first('pretrain_gasca2'))
+    lines = [text['steps'].format(taken=taken, part=100*taken/paper_steps())]
+    if 'cnn2b-long' in runs and not learned(runs.first('cnn2b')):
+        lines.append(text['wild'].format(epochs=runs.first('cnn2b-long').inputs['epochs']))
+    if 'pretrain_gasca2-alone' in runs:
+        steps = ', '.join(f'{share:.1f}' for share in d_steps(runs))
+        lines.append(text['critic'].format(steps=steps))
+    encoders = encoder_params(runs)
+    own, rivals = encoders.pop('gasca2'), ' and '.join(f'{n:,}' for n in encoders.values())
+    if rivals: lines.append(text['convolutions'].format(own=own, rivals=rivals))
+    ratios = [a['mean']['model']/b['mean']['model'] for a, b in recon(runs, 'gasca2', 'gasca1')]
+    own = values_text('gasca2_over_gasca1_l1', ratios)
+    return [*lines, text['targets'].format(own=own)]
 
 # %% ../nbs/10_report.ipynb #d44e9502
 def notebook(name:str # Without suffix
@@ -154,7 +185,7 @@ def claim_parts(runs:Runs)->dict: # Gap -> text
     known = behind(runs).values()
     label = ' (rendered)' if all(known) else ' (partly rendered)' if any(known) else ''
     c = claims_table(runs)
-    short = c[['claim', 'needs', 'ours', 'verdict', 'first rules']]
+    short = c[['claim', 'needs', 'ours', 'verdict', 'second rules', 'first rules']]
     short = short.rename(columns=dict(ours='ours'+label))
     short['verdict'] = short.verdict.replace(VERDICTS[0], f'**{VERDICTS[0]}**')
     full = c[['§', 'measure', 'rule', 'paper', 'by seed']]
@@ -228,7 +259,8 @@ def doses(runs:Runs)->dict: # Gap -> text
         t[name] = t[name].map(form.format)
     labels = pd.DataFrame(run.result['labels'], run.result['labelled']).rename(columns=SHOWN)
     labels = labels.map('{:.1f}'.format).rename_axis('people with labels')
-    brings = doublings(result).map('{:+.2f}'.format).reset_index()
+    def written(points): return ', '.join(f'{x:+.1f}' for x in points)
+    brings = doublings(result).map(written).reset_index()
     brings['network'] = brings.network.map(SHOWN)
     told = dict(pretraining=md(t.set_index('kind')), labels=md(labels),
                 doublings=md(brings.set_index('dose')), corpus=run.corpus(), seed=run.seed,
@@ -298,10 +330,25 @@ def by_people(runs:Runs)->str:
     t = people_table(runs)
     return SENTENCES['people'].format(table=md(t)) if len(t) else ''
 
+def beside_untrained(results:list # Of the runs `probes`, one a seed
+)->str:
+    "Write what codes read out more than those of an encoder that was not trained, in points."
+    def more(code, kind):
+        untrained = code.replace('gasca1', 'random').replace('gasca2', 'random')
+        values = [r[code]['right'][kind]-r[untrained]['right'][kind] for r in results]
+        return values_text('points', values, 'splits').replace(' points', '')
+    last = max(code for code in results[0] if code.startswith('gasca2'))
+    z = {kind:more(last, kind) for kind in ('image', 'person', 'turned')}
+    first = {f'first_{kind}':more('gasca1, layer 1', kind) for kind in ('image', 'person')}
+    t = probe_table(results).right.image
+    return SENTENCES['probes']['untrained'].format(
+        **z, **first, untrained=t[last.replace('gasca2', 'random')], pixels=t.pixels)
+
 def probe_parts(runs:Runs)->dict: # Gap -> text
     "Fill in what the codes hold."
     if 'probes' not in runs: return dict(probes=SENTENCES['probes']['absent'])
-    t = probe_table([run.result for run in runs['probes'].values()])
+    results = [run.result for run in runs['probes'].values()]
+    t = probe_table(results)
     right = t.right.map('{:.1f}'.format)
     nearest = t.nearest.map('{:.1f}'.format).add_prefix('nearest: ')
     share = t.share.map('{:.2f}'.format).add_prefix('KDEF: ')
@@ -309,6 +356,7 @@ def probe_parts(runs:Runs)->dict: # Gap -> text
     told = dict(right=md(pd.concat([right, nearest], axis=1)),
                 share=md(pd.concat([share, share_pie], axis=1)))
     corpus = runs.first('probes').corpus()
+    told['untrained'] = beside_untrained(results)
     return dict(probes=SENTENCES['probes']['told'].format(corpus=corpus, **told))
 
 def picture(

@@ -154,6 +154,7 @@ SCHEMA = dict( # Kind of run -> fields of its inputs, fields of its result
     dose=(dict(doses=dict), dict(epochs=[DOSE], people=[DOSE], labels={str:[NUMBER]},
                                  labelled=[int], judged=int)),
     crowd=(dict(crowd=[int]), dict(rows=[DOSE])),
+    labels=(dict(model=str), dict(right=[NUMBER], labelled=[int])),
     why=(dict(epochs=int), dict(said={str:{str:str}}, truth=str)),
     opponent=(dict(epochs=int), dict(log=[dict(l1=NUMBER)], steps=int, tests={str:{str:COUNTS}})),
     kdef=(dict(epochs=int, split=str, split_hash=str), CLASSIFIER|COUNTS),
@@ -207,6 +208,7 @@ def problem(run:Run)->str: # Empty where the run is sound
         if what=='pretrain': sound = bool(run.result.get('diverged') or run.result['log'])
         elif what=='rates': sound = np.isfinite(run.result['last']).all()
         elif what=='dose': sound = bool(run.result['epochs'] and run.result['labels'])
+        elif what=='labels': sound = len(run.result['right'])==len(run.result['labelled'])
         elif what=='crowd': sound = all(row['steps']>0 for row in run.result['rows'])
         elif what=='why':
             said = [text for of_net in run.result['said'].values() for text in of_net.values()]
