@@ -146,6 +146,7 @@ class Take:
     scene:str = '' # Takes of one recording that name the same scene share it
     views:list = field(default_factory=lambda: [(0, '')]) # (yaw in degrees, camera)
     lights:list = field(default_factory=lambda: ['']) # Names of lights
+    studio:str = '' # Key of STUDIOS; where it is empty, the person's corpus
 
 # %% ../../nbs/faces/08_studio.ipynb #935d846e
 def capture(
@@ -155,12 +156,14 @@ def capture(
     px:int=48, # Side of the images
 )->tuple: # uint8 [views x lights,px,px], yaw and pitch of the head in degrees
     "Perform, light, photograph and develop one take."
-    s, key = STUDIOS[p.corpus], (VERSION, p.corpus, take.person, take.session, take.recording)
+    key = (VERSION, p.corpus, take.person, take.session, take.recording)
+    studio = take.studio or p.corpus
+    s = STUDIOS[studio]
     r = rng(*key, 'scene', take.scene)
     act = actions(p.actor, take.expression, rng(*key, take.expression))
     yaw, pitch, roll = r.normal(0, s.turn).clip(-s.limit, s.limit)+[0,s.tilt,0]
     posed = pose(p, act, (yaw, pitch, roll), r.normal(0, s.shift, 3))
-    lights, background = scene(p.corpus, take.lights, r, px)
+    lights, background = scene(studio, take.lights, r, px)
     cameras = Cameras([y for y, _ in take.views], px, half=r.uniform(*s.half))
     creased = replace(p, tex=crease(p.tex, p.lined, act))
     lin = photograph(creased, posed, cameras, lights, background).reshape(-1, px, px)
