@@ -28,7 +28,7 @@ from .data import (
     target_light)
 from .layers import HalfConv, n_macs, n_params
 from .machine.checkpoints import (
-    WEIGHTS, device, load_into, load_model, mend, read_card, read_sizes, save_model)
+    WEIGHTS, check_shapes, device, load_into, load_model, mend, read_card, read_sizes, save_model)
 from .machine.engine import gangglw
 from .machine.fast import FastConvMLP, PixelConv, PixelDeconv, bounded, rounded_factors
 from .machine.runs import cached_run, code_hash, run_path, save_run, versions
@@ -410,8 +410,10 @@ def load_gasca(
     "Build a stack from its checkpoint's card and load its weights."
     if not str(path).endswith('.safetensors'):
         path = WEIGHTS/f"{choose('published model', str(path), PUBLISHED)}.safetensors"
+    sizes = read_sizes(path)
+    check_shapes(path, lambda: new_stacks(dict(sizes, sn=False))[0], 'G.') # G has no norms
     state = load_model(path)
-    stacks = dict(zip('GD', new_stacks(read_sizes(path))))
+    stacks = dict(zip('GD', new_stacks(sizes)))
     own = {name[2:]:t for name, t in state.items() if name.startswith(f'{part}.')}
     return load_into(stacks[part], own, path).to(device()).eval()
 
