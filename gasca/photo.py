@@ -92,7 +92,7 @@ def look(
     seen = [Seen(face, box, crop(x, box, gasca.px)) for face, box in zip(faces, boxes)]
     usable = [s for s in seen if abs(s.face.yaw)<=TURNED]
     if not usable: return seen
-    crops = np.stack([s.x for s in usable])
+    crops = [s.x for s in usable]
     emotions = classifier.predict(crops).drop(columns='says').to_dict('records')
     for s, front, p in zip(usable, gasca.normalize(crops), emotions):
         s.front = front
