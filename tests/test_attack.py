@@ -1,4 +1,5 @@
 "Damages that somebody did to a finished run, to a corpus or on the way: one line, nothing lost."
+import errno
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
@@ -264,6 +266,60 @@ def test_a_refusal_is_one_line(args, says, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert e.value.code==1 and says in said and len(said.splitlines())==1, said
     assert not list((tmp_path/'faces').iterdir())
+
+# --- what lies where the lock is to be
+
+MINE = 'the only copy'
+
+def link(lock):
+    (lock.parent/'mine').write_text(MINE)
+    lock.symlink_to('mine')
+
+def text(lock): lock.write_text(MINE)
+
+def link_to_nothing(lock): lock.symlink_to('nowhere')
+
+def look(folder):
+    "What a folder holds: kind and, of plain files, text."
+    return {f.name:(f.lstat().st_mode, f.read_text() if f.is_file() else '')
+            for f in folder.iterdir()}
+
+@pytest.mark.parametrize('make', [link, text, link_to_nothing, os.mkfifo, os.mkdir],
+                         ids=lambda make: make.__name__)
+def test_what_is_no_lock_is_left_alone(make, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr('gasca.machine.replicate.replicate', lambda *args: None)
+    make(tmp_path/'.lock')
+    before = look(tmp_path)
+    with pytest.raises(SystemExit) as e: gasca_replicate(preset='smoke', out=str(tmp_path))
+    said = capsys.readouterr().err
+    assert e.value.code==1 and '.lock is in the way' in said and len(said.splitlines())==1, said
+    assert look(tmp_path)==before
+
+@pytest.mark.parametrize('number', [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_worked_in(number, tmp_path):
+    with patch('fcntl.flock', side_effect=OSError(number, 'no locks here')):
+        with alone(tmp_path/'.lock', 'busy') as sure: assert not sure
+    assert not list(tmp_path.iterdir())
+
+def test_a_folder_that_may_not_be_written_is_one_line(tmp_path, capsys):
+    refuse = PermissionError(errno.EACCES, 'Permission denied', str(tmp_path/'.lock'))
+    with patch('os.open', side_effect=refuse), pytest.raises(SystemExit):
+        gasca_replicate(preset='smoke', out=str(tmp_path))
+    said = capsys.readouterr().err
+    assert '.lock' in said and len(said.splitlines())==1, said
+
+def test_who_waits_for_a_lock_gets_it(tmp_path):
+    lock = tmp_path/'.lock'
+    code = f"""
+from gasca.machine.lock import alone
+with alone({str(lock)!r}, 'busy', wait=True) as sure: print(sure)
+"""
+    env = dict(UNCHECKED, PYTHONPATH=str(ROOT))
+    with alone(lock, 'busy'):
+        p = subprocess.Popen([sys.executable, '-c', code], env=env, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert p.stderr.readline()=='busy\n'
+    assert p.communicate(timeout=60)==('True\n', '') and not lock.exists()
 
 # --- what takes minutes: make attack
 
