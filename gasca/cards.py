@@ -11,6 +11,7 @@ import pandas as pd
 from fastcore.script import call_parse
 
 from .core import PRESETS, REGISTRY, GascaError, atomic, choose, cli, load_json, root
+from .machine.licence import refuse_real
 from .machine.runs import Run, Runs
 from .results import SHOWN, START, accuracy, interval, md
 
@@ -20,8 +21,10 @@ RUN = dict(gasca1='pretrain_gasca1', gasca2='pretrain_gasca2', cnn1='cnn1_image'
 NAMES = dict(SHOWN, gasca1='GASCA₁', gasca2='GASCA₂')
 
 def published()->Runs:
-    "Read the published run files."
-    return Runs.of(root()/'reports'/PRESETS['published'])
+    "Read the published run files; one that has seen a photograph raises `GascaError`."
+    runs = Runs.of(root()/'reports'/PRESETS['published'])
+    refuse_real(runs)
+    return runs
 
 def made_by(
     runs:Runs, # The published ones

@@ -12,8 +12,9 @@ from PIL import Image
 from test_corpora import put, state
 from test_replicate import command, kill_when
 
-from gasca.core import load_json
+from gasca.core import GascaError, load_json
 from gasca.data import load_corpus
+from gasca.machine.replicate import publish
 
 BOARD = np.kron(np.indices((4, 4)).sum(0)%2, np.ones((8, 8)))*255 # four by four cells
 PASTE = fixtures.paste
@@ -89,6 +90,14 @@ def test_every_caption_says_real(real):
 def test_no_path_of_the_users_in_the_report(real):
     texts = [f.read_text(encoding='utf-8') for f in (real/'out').glob('*.md')]
     assert texts and not any(str(real) in text for text in texts)
+
+def test_nothing_of_it_is_published(real, tmp_path, monkeypatch):
+    (tmp_path/'nbs').mkdir()
+    (tmp_path/'settings.ini').touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GascaError, match='and nothing they touched is published'):
+        publish(real/'out', 'smoke')
+    assert not (tmp_path/'reports').exists()
 
 def prepared(real):
     folders = [d for d in (real/'cache/real').iterdir() if (d/'corpus.json').is_file()]

@@ -9,7 +9,8 @@ __all__ = ['TRAINED', 'MAKES', 'WITH_BN', 'LONGER', 'MODELS', 'VARIANTS', 'VARIE
            'changed', 'put_aside', 'lost', 'is_made', 'weights_there', 'left_to_do', 'last_line', 'show_line',
            'watching', 'clock', 'time_left', 'corpora_key', 'is_list_of_steps', 'seconds_before', 'start', 'head_of',
            'at_once', 'may_begin', 'longest_way_first', 'run_here', 'side_by_side', 'say_what_is_done', 'replicate',
-           'compared', 'on_cluster', 'keep_out', 'work_alone', 'gasca_replicate', 'publish', 'gasca_publish']
+           'compared', 'default_out', 'keep_out', 'on_cluster', 'work_alone', 'gasca_replicate', 'publish',
+           'gasca_publish']
 
 # %% ../../nbs/machine/06_replicate.ipynb #2b498da5
 import logging
@@ -35,8 +36,9 @@ from ..compare import compare_runs
 from ..core import (PRESETS, GascaError, atomic, choose, cli, data_dir, digest, get_preset,
                         load_json, models_dir, root, save_json, sha256)
 from .checkpoints import WEIGHTS, device, read_card
+from .licence import refuse_real
 from .lock import alone, sweep
-from .runs import code_hash, read_run, run_path
+from .runs import Runs, code_hash, read_run, run_path
 from ..pretrain import PUBLISHED
 from ..results import CONTROLS, LONG
 
@@ -441,7 +443,9 @@ def head_of(
 # %% ../../nbs/machine/06_replicate.ipynb #ccbc5bff
 STEP_ENV = dict(
     OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1',
-    MALLOC_MMAP_MAX_='0', MALLOC_TRIM_THRESHOLD_=str(2**32)) # memory stays with its process
+    MALLOC_MMAP_MAX_='0', MALLOC_TRIM_THRESHOLD_=str(2**32), # memory stays with its process
+    MPLBACKEND='module://matplotlib_inline.backend_inline', # figures end with their cells
+    MATPLOTLIBRC=os.devnull) # and look alike for every user
 AT_ONCE = 4 # steps at most, as each takes up to 1.5 GB of memory
 
 def at_once()->int: # Steps
@@ -507,7 +511,6 @@ def side_by_side(
     finally: pool.shutdown(wait=False, cancel_futures=True)
     if failed: raise failed[0]
 
-
 # %% ../../nbs/machine/06_replicate.ipynb #7aa04ee1
 def say_what_is_done(
     steps:list, # All steps
@@ -557,6 +560,26 @@ def compared(plan:Plan)->str:
         return f'There is no published run of the preset {plan.preset} to compare with.'
     return '\n'.join(compare_runs(plan.out, published))
 
+# %% ../../nbs/machine/06_replicate.ipynb #10511834
+def default_out(
+    preset:str, # smoke, quick, standard or full
+    data:str, # Folder that holds real corpora, or ''
+)->Path:
+    "Return the folder of a replication that names none."
+    return root()/'replication'/(f'{preset}-data' if data else preset)
+
+def keep_out(plan:Plan):
+    "Raise `GascaError` where something would be written under the user's data, or published."
+    reports = (root()/'reports').resolve()
+    if plan.data and plan.out.is_relative_to(reports):
+        raise GascaError(f'{plan.out} is published, and nothing is that --data has touched; '
+                         'choose another --out')
+    places = {'--out':plan.out, 'GASCA_DATA':data_dir(), 'GASCA_MODELS':models_dir()}
+    for name, path in places.items():
+        if plan.data and path.resolve().is_relative_to(plan.data):
+            raise GascaError(f'{path} is inside {plan.data}, which is never written; '
+                             f'choose another {name}')
+
 # %% ../../nbs/machine/06_replicate.ipynb #bea85f7e
 def on_cluster(scheduler:str # Its address
 ): # What runs the steps
@@ -568,14 +591,6 @@ def on_cluster(scheduler:str # Its address
     return partial(run_on_workers, scheduler)
 
 # %% ../../nbs/machine/06_replicate.ipynb #8bf83c73
-def keep_out(plan:Plan):
-    "Raise `GascaError` where something would be written under the user's data."
-    places = {'--out':plan.out, 'GASCA_DATA':data_dir(), 'GASCA_MODELS':models_dir()}
-    for name, path in places.items():
-        if plan.data and path.resolve().is_relative_to(plan.data):
-            raise GascaError(f'{path} is inside {plan.data}, which is never written; '
-                             f'choose another {name}')
-
 def work_alone(
     plan:Plan,
     force:bool=False, # Do finished steps again
@@ -596,18 +611,18 @@ def work_alone(
 def gasca_replicate(
     preset:str='auto', # auto (full with a CUDA device, else quick), smoke, quick, standard or full
     seeds:str='', # Seeds, e.g. 0-4 or 0,2,5; empty takes the preset's
-    out:str='', # Folder of run files and report; empty takes replication/<preset>
+    out:str='', # Folder of run files and report; empty: replication/<preset>, or <preset>-data
     force:bool=False, # Run finished steps again
     ablations:bool=False, # Also train the variants with one deviation undone
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
-    scheduler:str='', # Address of a Dask scheduler whose workers run the steps, e.g. tcp://host:8786
+    scheduler:str='', # Address of a Dask scheduler whose workers run the steps, e.g. tls://host:8786
 ):
     "Run the paper's replication, write its report and compare it with the published one."
     choose('preset', preset, ['auto', *PRESETS['preset']])
     if preset=='auto': preset = 'full' if device()=='cuda' else 'quick'
     plan = Plan(preset, parse_seeds(seeds) if seeds else get_preset(preset)['seeds'],
-                Path(out or root()/'replication'/preset).resolve(), ablations,
+                Path(out or default_out(preset, data)).resolve(), ablations,
                 str(Path(data).resolve()) if data else '', corpora)
     began = time.time()
     run = on_cluster(scheduler) if scheduler else side_by_side
@@ -635,6 +650,7 @@ def publish(
     if '10_report' not in done:
         raise GascaError(f'{out} is no finished replication; '
                          f'gasca_replicate --preset {preset} goes on with it')
+    refuse_real(Runs.of(out))
     bad = [name for step in done.values() for name in changed(out, step['files'])]
     if bad:
         raise GascaError(f"{', '.join(bad[:3])} in {out} is not what was made ({len(bad)} in all); "
