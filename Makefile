@@ -6,6 +6,7 @@ PRESET ?= auto
 TORCH_INDEX ?=
 BIN := .venv/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+DRAW := MPLBACKEND=module://matplotlib_inline.backend_inline MATPLOTLIBRC=/dev/null
 SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10*.ipynb)
 
 .PHONY: replicate test attack lab report article bench cards page site notebooks publish hooks counters clean
@@ -40,7 +41,7 @@ article: .venv/ready # reports/article.pdf: the published run on four printed pa
 bench: .venv/ready # reports/speed.md: what the shortcuts save, on this machine
 	$(BIN)/pip install -q -e '.[bench]' -c constraints.txt
 	mkdir -p replication/speed
-	$(RUN) papermill nbs/machine/07_speed.ipynb replication/speed/07_speed.ipynb --cwd nbs/machine -k python3 --no-progress-bar -p people 15 -p epochs 4 -p finetunes 3 -p repeats 9 -p nf 32 -p out ../../reports
+	$(RUN) $(DRAW) papermill nbs/machine/07_speed.ipynb replication/speed/07_speed.ipynb --cwd nbs/machine -k python3 --no-progress-bar -p people 15 -p epochs 4 -p finetunes 3 -p repeats 9 -p nf 32 -p out ../../reports
 
 cards: .venv/ready # gasca/weights/*.md: a page for each published model
 	$(BIN)/gasca_cards
@@ -53,7 +54,7 @@ site: .venv/ready # _site/README.html: README, notebooks and reports as pages; a
 	PYTHONPATH=site $(BIN)/sphinx-build -q -W --keep-going -b html -c site . _site
 
 notebooks: .venv/ready # run the run notebooks in place: their outputs are what a reader gets by "run all"
-	$(RUN) GASCA_PROGRESS=/dev/null jupyter nbconvert --to notebook --execute --inplace $(SHOWN)
+	$(RUN) $(DRAW) GASCA_PROGRESS=/dev/null jupyter nbconvert --to notebook --execute --inplace $(SHOWN)
 	for f in $(SHOWN); do $(BIN)/nbdev_clean --fname $$f; done
 
 publish: .venv/ready # a finished replication becomes the published one; PRESET=quick, standard or full
