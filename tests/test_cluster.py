@@ -1,8 +1,12 @@
 "Steps on a cluster: two worker processes, one of them killed, the bytes as on one machine."
 import os
 import re
+import shlex
+import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -13,11 +17,12 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from test_replicate import ROOT, SCRIPT, UNCHECKED, finish, results
 
-from gasca.core import save_json
+from gasca.core import load_json, save_json
 from gasca.machine.replicate import Plan, files_of, needs
 
 distributed = pytest.importorskip(
     'distributed', reason="distributed is not installed: pip install -e '.[cluster]'")
+from gasca.machine.cluster import TOKEN, shared
 
 STEPS = Plan('smoke', [0], Path('out')).steps()
 NAMES = 'preset', 'out', 'data', 'corpora', 'model', 'seed'
@@ -155,6 +160,79 @@ def test_a_worker_elsewhere_says_that_it_sees_nothing(project, monkeypatch):
         said, _ = p.communicate(timeout=300)
     assert p.returncode==1 and 'as gasca_replicate does; start workers where' in said
     assert 'Traceback' not in said
+
+# --- the commands that the notebook prints
+
+RECIPES = '\n'.join(''.join(c['source']) for c in load_json(
+    ROOT/'nbs'/'machine'/'06a_cluster.ipynb')['cells'] if c['cell_type']=='markdown')
+RECIPES = RECIPES.replace('\\\n', ' ') # commands of two lines
+SUM = """
+from gasca.machine.cluster import connected
+with connected(ADDRESS) as client:
+    client.wait_for_workers(1, timeout=60)
+    print(client.submit(sum, [1, 2]).result())
+"""
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+@contextmanager
+def scheduled(scheduler, worker, folder):
+    "Run the notebook's line for a scheduler and that for a worker; yields their processes."
+    port, dashboard = free_port(), free_port()
+    own = re.search(r'^own="(.+)"$', RECIPES, re.M)[1]
+    running = []
+    for start in (scheduler, worker):
+        line = re.search(rf'^ *(?:CUDA\S+ )?({start}.*) &$', RECIPES, re.M)[1]
+        for word, right in {'$own':own, 'HOST':'127.0.0.1', ':8787':f':{dashboard}',
+                            ':8786':f':{port}'}.items(): line = line.replace(word, right)
+        if start==scheduler: line += f' --port {port}'
+        running.append(subprocess.Popen(
+            [str(Path(SCRIPT).with_name('dask')), *shlex.split(line)[1:]], cwd=folder,
+            env=UNCHECKED, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    try: yield port, [psutil.Process(p.pid) for p in running]
+    finally:
+        for p in reversed(running):
+            p.terminate()
+            p.wait()
+
+def sum_on(address, folder, **env):
+    "Have a scheduler's worker add 1 and 2: what that says."
+    code = SUM.replace('ADDRESS', repr(address))
+    env = dict(UNCHECKED, PYTHONPATH=str(ROOT))|env
+    done = subprocess.run([sys.executable, '-c', code], cwd=folder, env=env, text=True,
+                          capture_output=True)
+    return done.stdout+done.stderr
+
+def test_the_commands_for_one_machine_listen_to_it_alone(tmp_path):
+    with scheduled('dask scheduler --host', 'dask worker 127', tmp_path) as (port, processes):
+        assert sum_on(f'127.0.0.1:{port}', tmp_path)=='3\n'
+        every = [q for p in processes for q in (p, *p.children(recursive=True))]
+        heard = {c.laddr.ip for q in every for c in q.net_connections() if c.status=='LISTEN'}
+    assert heard=={'127.0.0.1'}
+
+@pytest.mark.skipif(not shutil.which('openssl'), reason='openssl is not installed')
+def test_the_commands_with_a_certificate_let_nobody_else_in(tmp_path):
+    make = re.search(r'^mkdir.*\nopenssl.*$', RECIPES, re.M)[0]
+    subprocess.run(make, shell=True, cwd=tmp_path, check=True, stderr=subprocess.DEVNULL)
+    assert (tmp_path/'tls').stat().st_mode&0o077==0
+    mine = dict(re.findall(r'^export (DASK\w+)=(\S+)$', RECIPES, re.M))
+    with scheduled('dask scheduler --protocol', 'dask worker tls', tmp_path) as (port, _):
+        address = f'tls://127.0.0.1:{port}'
+        assert sum_on(address, tmp_path, **mine)=='3\n'
+        assert 'asks for a certificate' in sum_on(address, tmp_path)
+        lost = mine|dict(DASK_DISTRIBUTED__COMM__TLS__CA_FILE='nowhere.pem')
+        assert 'asks for a certificate' in sum_on(address, tmp_path, **lost)
+        assert 'no scheduler answers at' in sum_on(f'tcp://127.0.0.1:{port}', tmp_path)
+
+def test_a_link_in_place_of_the_token_is_not_followed(tmp_path):
+    (tmp_path/'mine').write_text('the only copy')
+    (tmp_path/TOKEN).symlink_to('mine')
+    with shared(Plan('smoke', [0], tmp_path)) as place:
+        assert (tmp_path/TOKEN).read_text()==place.token
+    assert (tmp_path/'mine').read_text()=='the only copy'
 
 @pytest.mark.slow
 def test_all_of_smoke_on_two_workers(tmp_path, monkeypatch):
