@@ -1,12 +1,16 @@
 "Rules that keep the notebooks runnable by papermill, readable on the web, and true."
+import ast
 import csv
 import json
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from gasca.machine.runs import imports
 
 ROOT = Path(__file__).parent.parent
 NBS = sorted(f for f in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts)
@@ -58,6 +62,31 @@ def test_package_holds_what_notebooks_export():
     empty = {f for f in files if f.endswith('/__init__')}-exported
     assert exported==files-{'_modidx'}-empty
     assert all(not (ROOT/'gasca'/f'{f}.py').read_text().strip() for f in empty)
+
+def imported(f):
+    "The modules of gasca that one imports before it does anything."
+    name = '.'.join(f.relative_to(ROOT).with_suffix('').parts)
+    first = [node for node in ast.parse(f.read_text(encoding='utf-8')).body
+             if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return name, imports(ast.Module(first, []), name)
+
+def test_imports_run_in_no_circle_and_upwards_where_it_is_said():
+    found = dict(map(imported, sorted((ROOT/'gasca').rglob('*.py'))))
+    list(TopologicalSorter(found).static_order()) # raises CycleError
+    above = {m for m in found if re.fullmatch(r'gasca\.(?!core)\w+', m)}
+    up = {m.rpartition('.')[2] for m in found if m.startswith('gasca.machine.') and found[m]&above}
+    assert up=={'engine', 'fast', 'figures', 'replicate'}
+    text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
+    rule = re.search(r'the other way go only (.+?)\.', text)[1]
+    assert set(re.findall(r'`(\w+)`', rule))==up
+
+def test_contributing_names_what_the_notebooks_hold():
+    text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
+    said = re.findall(r'`([A-Z]+)` (?:in|of) \[[\w/]+\]\((nbs/[\w/]+\.ipynb)\)', text)
+    assert len(said)>=2
+    for constant, notebook in said:
+        assert any(re.search(rf'^{constant} = ', ''.join(c['source']), re.M)
+                   for c in cells(ROOT/notebook)), (constant, notebook)
 
 # --- readings and deviations are links
 
