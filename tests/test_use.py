@@ -15,9 +15,9 @@ from gasca import GASCA, EmotionClassifier
 from gasca.core import GascaError, load_json
 from gasca.corpora.crop import crop
 from gasca.corpora.pictures import BEHIND, open_picture
-from gasca.machine.checkpoints import LARGE, WEIGHTS, save_model
+from gasca.machine.checkpoints import WEIGHTS, save_model
 from gasca.pretrain import to_front
-from gasca.use import read_pictures
+from gasca.use import ORDINARY, read_pictures
 
 PX = 48
 
@@ -304,7 +304,7 @@ def test_weights_that_no_training_makes_are_refused(kind, model, tmp_path):
 
 def test_published_weights_are_far_below_the_limit():
     for f in WEIGHTS.glob('*.safetensors'):
-        assert max(t.abs().max() for t in load_file(f).values())<LARGE/100
+        assert max(t.abs().max() for t in load_file(f).values())<ORDINARY/100
 
 VAST = """
 import resource, sys, time
