@@ -26,6 +26,7 @@ from .compare import (RIVALS, STACKS, claims_table, costs, deviations_table, epo
                            table3, trained, trained_for, variants, why_table, wild_longer)
 from .core import (REGISTRY, GascaError, atomic, cli, digest, get_preset, root, save_json,
                         sha256)
+from .machine.licence import refuse_real
 from .machine.runs import Runs, run_path
 from .paper import CLASSES, VERDICTS, readings
 from .report import (SENTENCES, alts, head, literal, method, opponent_ends, other_run,
@@ -413,4 +414,6 @@ def gasca_article(
     "Print the replication on four pages."
     reports = root()/'reports'
     folder = Path(out or reports/get_preset('published')['name'])
-    print(write_article(folder, pdf or (folder if out else reports)/'article.pdf'))
+    to = Path(pdf or (folder if out else reports)/'article.pdf')
+    if to.resolve().is_relative_to(reports): refuse_real(read_runs(folder))
+    print(write_article(folder, to))

@@ -18,6 +18,7 @@ from fastcore.script import call_parse
 from PIL import Image
 from safetensors.torch import save
 
+from .cards import made_by, published
 from .core import GascaError, atomic, cli, corpus_sizes, get_preset, rng, root
 from .data import EMOTIONS, YAWS, luminance, target_light
 from .faces import render_corpus
@@ -153,6 +154,8 @@ def gasca_page(
     people:int=6, # People in it
 ):
     "Write the playground: one HTML file, to be opened in a browser."
+    runs = published() # an error where one has seen a photograph
+    for model in NETS: made_by(runs, model)
     shown = strangers(people)
     print("rendering the page's people, and RenderedPIE in front to find GASCA2's light: "
           'about a minute', flush=True)

@@ -30,6 +30,7 @@ from .core import (PRESETS, REGISTRY, GascaError, atomic, cli, load_json, read_t
                         sha256)
 from .machine.figures import (fig_adversary, fig_dose, fig_recall, fig_recon,
                                    fig_variants, save_figure)
+from .machine.licence import refuse_real
 from .machine.runs import Run, Runs, run_path
 from .paper import VERDICTS, paper_steps, readings
 from .results import (CONTROLS, SHOWN, accuracy, behind, caption, corpus_of, every_seed,
@@ -504,8 +505,10 @@ def publish(out # A preset's folder, with its report
 ): # The published file, or None
     "Repeat a report in the folder above, if that is `reports` and the preset is not smoke."
     out = Path(out).resolve()
-    preset = read_runs(out).first('recon').inputs['preset']
+    runs = read_runs(out)
+    preset = runs.first('recon').inputs['preset']
     if out.parent.name!='reports' or preset=='smoke': return None
+    refuse_real(runs)
     def move(match): return match[1]+posixpath.normpath(f'{out.name}/{match[2]}')+')'
     text = (out/'README.md').read_text(encoding='utf-8')
     text = re.sub(r'(\]\()(?!https?:|#)([^)]+)\)', move, text)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from test_attack import finished  # noqa: F401
 
-from gasca import cards
-from gasca.core import load_json, save_json, sha256
+from gasca import article, cards, page, report
+from gasca.core import GascaError, load_json, save_json, sha256
 from gasca.machine import replicate as command
 from gasca.machine.replicate import gasca_publish, gasca_replicate
 from gasca.machine.runs import read_run, run_path, save_run
@@ -63,6 +63,23 @@ def test_no_card_is_written_for_weights_that_saw_photographs(name, key, value, c
     monkeypatch.setattr(cards, 'atomic', written.append)
     assert f'{name}_seed0.json has seen' in refusal(cards.gasca_cards, capsys)
     assert not written
+
+@pytest.fixture
+def photographed(clone):
+    "A published run, of which one file says that it has seen photographs."
+    shutil.copytree(ROOT/'reports'/'full', clone/'reports'/'full')
+    retell(clone/'reports'/'full', *SEEN[0])
+    return clone/'reports'
+
+@pytest.mark.parametrize('make', [article.gasca_article, page.gasca_page])
+def test_neither_article_nor_page_shows_what_saw_photographs(make, photographed, capsys):
+    assert 'pretrain_gasca2_seed0.json has seen' in refusal(make, capsys)
+    assert [path.name for path in photographed.iterdir()]==['full']
+
+def test_a_report_of_photographs_stays_in_its_folder(photographed):
+    with pytest.raises(GascaError, match='has seen pictures of'):
+        report.publish(photographed/'full')
+    assert not (photographed/'README.md').exists()
 
 def test_real_corpora_have_a_folder_of_their_own(clone, monkeypatch, capsys):
     plans = []
