@@ -49,7 +49,7 @@ MAKES = {
     '07_classify': [*(f'{c}_{split}' for c in TRAINED for split in ('image', 'person')),
                     *(f'rates_{c}' for c in TRAINED), 'cnn2b', 'random2b'],
     '07a_probes': ['probes'],
-    '09b_dose': ['dose', 'crowd'],
+    '09b_dose': ['dose', 'crowd', 'labels_small'],
     '09c_why': ['why'],
     '09d_opponent': ['opponent'],
     '09_baseline': ['resnet34_image', 'resnet34_person', 'small_image', 'small_person',
