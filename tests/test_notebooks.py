@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from gasca.machine.runs import imports
+from gasca.machine.runs import brought, is_ours
 
 ROOT = Path(__file__).parent.parent
 NBS = sorted(f for f in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts)
@@ -68,7 +68,9 @@ def imported(f):
     name = '.'.join(f.relative_to(ROOT).with_suffix('').parts)
     first = [node for node in ast.parse(f.read_text(encoding='utf-8')).body
              if isinstance(node, (ast.Import, ast.ImportFrom))]
-    return name, imports(ast.Module(first, []), name)
+    brings = brought(ast.Module(first, []), name).values()
+    modules = {m for base, what in brings for m in (base, f'{base}.{what}')}
+    return name, {m for m in modules if m.startswith('gasca.') and is_ours(m)}
 
 def test_imports_run_in_no_circle_and_upwards_where_it_is_said():
     found = dict(map(imported, sorted((ROOT/'gasca').rglob('*.py'))))
