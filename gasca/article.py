@@ -270,8 +270,11 @@ def epochs_text(
     its = {split:means(other, split) for split in ('image', 'person')}
     right = {f'right_{split}':its[split]['CNN₂ₐ'] for split in its}
     behind = {f'behind_{split}':its[split]['ResNet-34']-its[split]['CNN₂ₐ'] for split in its}
-    return SENTENCES['article']['epochs'].format(
+    text = SENTENCES['article']['epochs'].format(
         **mean_errors(other), **right, **behind, run=trained_for(other))
+    small = {split:share.get(SHOWN['small']) for split, share in its.items()}
+    if 'small_image' in runs or None in small.values(): return text
+    return f"{text} {SENTENCES['article']['small'].format(**small)}"
 
 def why_text(runs:Runs)->str: # Empty where the explanations were not tried
     "Say which of the paper's explanations hold."
