@@ -352,12 +352,13 @@ def wild_longer(runs:Runs)->pd.DataFrame: # Empty where CNN2b was not trained fo
     return pd.DataFrame(rows).set_index('epochs') if rows else pd.DataFrame()
 
 # %% ../nbs/09a_compare.ipynb #89f48aca
-def ahead_longer(runs:Runs)->pd.DataFrame: # By model
+def ahead_longer(runs:Runs)->pd.DataFrame: # By model; empty where nobody was trained for longer
     "Write what CNN2a, trained for longer, is ahead of the others, in points."
     def text(other, split):
         ahead = points(runs, f'cnn2a-long_{split}', f'{other}_{split}').dropna()
         return values_text('points', ahead.tolist(), 'splits')
     others = {SHOWN[m]:f'{m}-long' for m in LONG if m!='cnn2a' and f'{m}-long_image' in runs}
+    if 'cnn2a-long_image' not in runs: return pd.DataFrame()
     epochs = runs.first('resnet34_image').inputs['epochs']
     others[f"{SHOWN['resnet34']}, {epochs} epochs"] = 'resnet34'
     rows = {name:{f'by {split}':text(other, split) for split in ('image', 'person')}
