@@ -13,9 +13,9 @@ from importlib import import_module
 # %% ../nbs/index.ipynb #cbec159c
 _all_ = ['GASCA', 'EmotionClassifier', 'GascaError', 'load_corpus', 'render_corpus', 'get_corpus',
          'load_gasca', 'to_front', 'ConvMLP', 'HalfConv']
-_MODULES = dict(GASCA='use', EmotionClassifier='use', GascaError='core', load_corpus='data',
-                render_corpus='faces', get_corpus='corpora', load_gasca='pretrain',
-                to_front='pretrain', ConvMLP='layers', HalfConv='layers')
+_MODULES = dict(GASCA='use.models', EmotionClassifier='use.models', GascaError='core',
+                load_corpus='data', render_corpus='faces', get_corpus='corpora',
+                load_gasca='pretrain', to_front='pretrain', ConvMLP='layers', HalfConv='layers')
 
 def __getattr__(name):
     "Import a name of `gasca` when it is first asked for."

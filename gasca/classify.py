@@ -24,16 +24,16 @@ from sklearn.model_selection import GroupShuffleSplit
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
+from .checkpoints import (
+    WEIGHTS, device, load_model, read_sizes, save_model, seed_everything)
 from .core import GascaError, digest, models_dir, rng, sha256
 from .data import EMOTIONS, Corpus, split_hash, split_images, split_test_people
+from .engine.engine import finetune
+from .engine.replicas import adam
+from .engine.sources import Source, pixels
 from .layers import n_macs, n_params
-from .machine.checkpoints import (
-    WEIGHTS, device, load_model, read_sizes, save_model, seed_everything)
-from .machine.engine import finetune
-from .machine.replicas import adam
-from .machine.runs import cached_run, read_run, run_path, save_run, versions
-from .machine.sources import Source, pixels
 from .pretrain import Options, encoder
+from .runs import cached_run, read_run, run_path, save_run, versions
 from .train import Diverged
 
 # %% ../nbs/07_classify.ipynb #7fac130a

@@ -11,10 +11,10 @@ import sys
 from importlib import import_module
 
 # %% ../nbs/00a_command.ipynb #d878e826
-HOME = dict(gasca_replicate='machine.replicate', gasca_publish='machine.replicate',
-            gasca_render='faces', gasca_corpora='corpora', gasca_report='report',
-            gasca_article='article', gasca_cards='cards', gasca_page='page',
-            gasca_normalize='photo') # command -> module of gasca
+HOME = dict(gasca_replicate='replicate', gasca_publish='replicate',
+            gasca_render='faces', gasca_corpora='corpora', gasca_report='report.write',
+            gasca_article='report.article', gasca_cards='use.cards', gasca_page='use.page',
+            gasca_normalize='use.photo') # command -> module of gasca
 
 DRAWING = dict(MPLBACKEND='Agg', MATPLOTLIBRC=os.devnull) # for every user alike
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CLASSES', 'VERDICTS', 'TEST_OVER_TRAIN', 'KINDS', 'PAPER', 'read_registry', 'tables', 'prints', 'count', 'sizes',
            'class_sizes', 'counts', 'totals', 'table2_sets', 'claims', 'half_interval', 'decide', 'verdict', 'readings',
-           'paper_steps', 'hyperparameters', 'deviations']
+           'paper_steps', 'steps_taken', 'hyperparameters', 'deviations']
 
 # %% ../nbs/01_paper.ipynb #e8f19181
 import functools
@@ -211,6 +211,16 @@ def paper_steps()->int: # Batches of 64
     pairs = [.7*2514*19*poses for poses in (9, 7, 5, 3)] # 70 % train, in 19 lights
     batches = [math.ceil(n/64) for n in pairs]
     return 100*sum(batches)+3*20*batches[0]
+
+# %% ../nbs/01_paper.ipynb #d7affb34
+def steps_taken(run:dict # A pretraining's result, with `share`
+)->int: # Batches of 64
+    "Return the number of steps of G that a pretraining took."
+    log = pd.DataFrame(run['log'])
+    done = log[(log.epoch>0)&(log.phase!='TD')]
+    pairs = [run['pairs'][f'{phase[0]}{step} train'] for phase, step in zip(done.phase, done.step)]
+    drawn = np.ceil(run['share']*np.array(pairs))
+    return int(np.ceil(drawn/64).sum())
 
 # %% ../nbs/01_paper.ipynb #4f4e3480
 def hyperparameters()->pd.DataFrame: # By name: paper, section, ours, why, readings

@@ -22,17 +22,17 @@ import torch
 from jaxtyping import UInt8
 from torch import nn
 
+from .checkpoints import (
+    WEIGHTS, check_shapes, device, load_into, load_model, mend, read_card, read_sizes, save_model)
 from .core import GascaError, choose, digest, load_json, models_dir, sha256
 from .data import (
     ALPHAS, SCENE, YAWS, Corpus, luminance, pairs, pose_set, split_hash, split_people,
     target_light)
+from .engine.engine import gangglw
+from .engine.fast import FastConvMLP, PixelConv, PixelDeconv, bounded, rounded_factors
+from .engine.sources import Source, reconstruct
 from .layers import HalfConv, n_macs, n_params
-from .machine.checkpoints import (
-    WEIGHTS, check_shapes, device, load_into, load_model, mend, read_card, read_sizes, save_model)
-from .machine.engine import gangglw
-from .machine.fast import FastConvMLP, PixelConv, PixelDeconv, bounded, rounded_factors
-from .machine.runs import cached_run, code_hash, run_path, save_run, versions
-from .machine.sources import Source, reconstruct
+from .runs import cached_run, code_hash, run_path, save_run, versions
 from .train import LITERAL, RECIPE, Diverged, Discriminator, Generator
 
 # %% ../nbs/05_pretrain.ipynb #cd25c855

@@ -17,8 +17,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import is_parametrized
 
+from .checkpoints import seed_everything
 from .core import GascaError, rng
-from .machine.checkpoints import seed_everything
 
 # %% ../nbs/03_train.ipynb #950bf659
 class Generator(nn.Module):

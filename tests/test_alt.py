@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gasca.core import REGISTRY
-from gasca.report import SENTENCES
+from gasca.report.write import SENTENCES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT/'README.md', REGISTRY/'report.md', *sorted((ROOT/'reports').rglob('README.md'))]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pypdf import PdfReader
 
-from gasca.article import write_article
 from gasca.core import PRESETS
+from gasca.report.article import write_article
 
 ROOT = Path(__file__).parent.parent
 REPORTS = ROOT/'reports'

@@ -14,16 +14,16 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 
+from gasca.checkpoints import save_model
 from gasca.core import GascaError, load_json, save_json, sha256
 from gasca.corpora import read_folder, verify
 from gasca.corpora.pictures import open_picture
 from gasca.data import load_corpus
 from gasca.faces import render_corpus
-from gasca.machine.checkpoints import save_model
-from gasca.machine.lock import alone
-from gasca.machine.replicate import Plan, Step, gasca_replicate, publish, start, weights_there
-from gasca.machine.runs import read_run, run_path, save_run
-from gasca.report import write_report
+from gasca.lock import alone
+from gasca.replicate import Plan, Step, gasca_replicate, publish, start, weights_there
+from gasca.report.write import write_report
+from gasca.runs import read_run, run_path, save_run
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
@@ -170,7 +170,7 @@ DEMO = {'seed = 0':['parameters'], 'import time':[], 'time.sleep(60)':[]}
 STUB = '''
 import sys
 from pathlib import Path
-import gasca.machine.replicate as command
+import gasca.replicate as command
 class Short(command.Plan):
     def steps(self): return [command.Step('demo', 1)]
 command.Plan, command.corpora_key, command.QUIET = Short, lambda plan: '', 1
@@ -287,7 +287,7 @@ def look(folder):
 @pytest.mark.parametrize('make', [link, text, link_to_nothing, os.mkfifo, os.mkdir],
                          ids=lambda make: make.__name__)
 def test_what_is_no_lock_is_left_alone(make, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr('gasca.machine.replicate.replicate', lambda *args: None)
+    monkeypatch.setattr('gasca.replicate.replicate', lambda *args: None)
     make(tmp_path/'.lock')
     before = look(tmp_path)
     with pytest.raises(SystemExit) as e: gasca_replicate(preset='smoke', out=str(tmp_path))
@@ -311,7 +311,7 @@ def test_a_folder_that_may_not_be_written_is_one_line(tmp_path, capsys):
 def test_who_waits_for_a_lock_gets_it(tmp_path):
     lock = tmp_path/'.lock'
     code = f"""
-from gasca.machine.lock import alone
+from gasca.lock import alone
 with alone({str(lock)!r}, 'busy', wait=True) as sure: print(sure)
 """
     env = dict(UNCHECKED, PYTHONPATH=str(ROOT))

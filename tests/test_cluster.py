@@ -18,11 +18,11 @@ from nbformat.v4 import new_code_cell, new_notebook
 from test_replicate import ROOT, SCRIPT, UNCHECKED, finish, results
 
 from gasca.core import load_json, save_json
-from gasca.machine.replicate import Plan, files_of, needs
+from gasca.replicate import Plan, files_of, needs
 
 distributed = pytest.importorskip(
     'distributed', reason="distributed is not installed: pip install -e '.[cluster]'")
-from gasca.machine.cluster import TOKEN, shared
+from gasca.cluster import TOKEN, shared
 
 STEPS = Plan('smoke', [0], Path('out')).steps()
 NAMES = 'preset', 'out', 'data', 'corpora', 'model', 'seed'
@@ -33,7 +33,7 @@ import json
 import time
 from pathlib import Path
 
-from gasca.machine.runs import save_run
+from gasca.runs import save_run
 
 step = json.loads(Path('steps.json').read_text())[NAME+model]
 out = Path(out)
@@ -167,7 +167,7 @@ RECIPES = '\n'.join(''.join(c['source']) for c in load_json(
     ROOT/'nbs'/'machine'/'06a_cluster.ipynb')['cells'] if c['cell_type']=='markdown')
 RECIPES = RECIPES.replace('\\\n', ' ') # commands of two lines
 SUM = """
-from gasca.machine.cluster import connected
+from gasca.cluster import connected
 with connected(ADDRESS) as client:
     client.wait_for_workers(1, timeout=60)
     print(client.submit(sum, [1, 2]).result())

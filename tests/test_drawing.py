@@ -17,7 +17,7 @@ from gasca.core import load_json, save_json, sha256
 ROOT = Path(__file__).parent.parent
 SETTINGS = 'font.size: 15\nfont.family: serif\nlines.linewidth: 6\nsavefig.dpi: 33\n' \
            'savefig.facecolor: red\naxes.grid: True\nbackend: qtagg\n'
-SESSION = 'import sys; from gasca.report import write_report; write_report(sys.argv[1])'
+SESSION = 'import sys; from gasca.report.write import write_report; write_report(sys.argv[1])'
 
 @pytest.fixture
 def settings(tmp_path):

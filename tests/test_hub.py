@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from gasca.use import GASCA
+from gasca.use.models import GASCA
 
 pytest.importorskip('huggingface_hub')
 MAIN = '/someone/faces/resolve/main/'
@@ -19,7 +19,7 @@ MAIN = '/someone/faces/resolve/main/'
 ASK = """
 import sys, torch
 from gasca.core import GascaError
-from gasca.use import GASCA
+from gasca.use.models import GASCA
 torch.manual_seed(0)
 faces = torch.rand(2, 1, 48, 48)
 try: print(GASCA.from_pretrained(sys.argv[1]).encode(faces).sum().item())

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from test_attack import finished  # noqa: F401
 
-from gasca import article, cards, page, report
 from gasca.core import GascaError, load_json, save_json, sha256
-from gasca.machine import replicate as command
-from gasca.machine.replicate import gasca_publish, gasca_replicate
-from gasca.machine.runs import read_run, run_path, save_run
+from gasca.report import article
+from gasca.report import write as report
+from gasca.use import cards, page
+from gasca import replicate as command
+from gasca.replicate import gasca_publish, gasca_replicate
+from gasca.runs import read_run, run_path, save_run
 
 ROOT = Path(__file__).parent.parent
 SEEN = [('pretrain_gasca2', 'rendered', False), ('cnn1_person', 'rendered', 'partly'),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gasca.core import GascaError
-from gasca.use import GASCA, EmotionClassifier
+from gasca.use.models import GASCA, EmotionClassifier
 
 MODELS = dict(gasca1=GASCA, gasca2=GASCA, cnn2a=EmotionClassifier)
 

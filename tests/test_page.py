@@ -15,8 +15,8 @@ from gasca.faces import render_corpus
 from gasca.faces.people import person
 from gasca.faces.plans import make_take, plan
 from gasca.faces.studio import capture
-from gasca.page import NETS, PAGE, RUN, packed, target_of
-from gasca.use import EmotionClassifier
+from gasca.use.models import EmotionClassifier
+from gasca.use.page import NETS, PAGE, RUN, packed, target_of
 
 ROOT = Path(__file__).parent.parent
 PLAYGROUND = ROOT/'reports'/'playground.html'

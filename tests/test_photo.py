@@ -13,7 +13,7 @@ from test_corpora import put, state
 from gasca.core import load_json, rng
 from gasca.corpora.detector import crop_box, find_faces
 from gasca.faces.studio import clutter
-from gasca.photo import TURNED, find_photos, gasca_normalize, normalize_photos
+from gasca.use.photo import TURNED, find_photos, gasca_normalize, normalize_photos
 
 ROOT = Path(__file__).parent.parent
 YAWS = (-60, -45, -30, -15, 0, 15, 30, 45, 60)
@@ -48,7 +48,7 @@ def test_people_in_a_room_are_found_and_cut_as_in_training(people):
 def run(tmp_path_factory):
     "Run the command as a user does."
     script = tmp_path_factory.mktemp('bin')/'gasca_normalize'
-    script.write_text('from gasca.photo import gasca_normalize\ngasca_normalize()\n')
+    script.write_text('from gasca.use.photo import gasca_normalize\ngasca_normalize()\n')
     env = dict(os.environ, PYTHONPATH=f"{ROOT}:{os.environ['PYTHONPATH']}")
     def called(*args):
         command = [sys.executable, str(script), *map(str, args)]

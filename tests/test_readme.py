@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gasca.compare import (all_doses, d_steps, dose_table, doublings, encoder_params, final,
+from gasca.core import PRESETS
+from gasca.paper import paper_steps
+from gasca.report.compare import (all_doses, d_steps, dose_table, doublings, encoder_params, final,
                            head_starts, mean_ratio, metrics, points, recon, steps_of, values_text,
                            variants, why_table)
-from gasca.core import PRESETS
-from gasca.machine.runs import Runs
-from gasca.paper import paper_steps
-from gasca.results import accuracy
+from gasca.report.results import accuracy
+from gasca.runs import Runs
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = Runs.of(ROOT/'reports'/PRESETS['published'])

@@ -14,7 +14,7 @@ from test_replicate import command, kill_when
 
 from gasca.core import GascaError, load_json
 from gasca.data import load_corpus
-from gasca.machine.replicate import publish
+from gasca.replicate import publish
 
 BOARD = np.kron(np.indices((4, 4)).sum(0)%2, np.ones((8, 8)))*255 # four by four cells
 PASTE = fixtures.paste

@@ -12,10 +12,10 @@ import pytest
 
 from gasca.core import GascaError, get_preset, load_json, save_json
 from gasca.faces import render_corpus
-from gasca.machine.replicate import Plan, publish, start
-from gasca.machine.runs import read_run, run_path
 from gasca.paper import PAPER
 from gasca.pretrain import load_gasca, pretrain, pretrain_together, to_front
+from gasca.replicate import Plan, publish, start
+from gasca.runs import read_run, run_path
 from gasca.train import LITERAL, RECIPE
 
 ROOT = Path(__file__).parent.parent

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from gasca.core import GascaError, load_json, sha256
-from gasca.machine.runs import Runs, run_path, save_run
-from gasca.report import write_report
-from gasca.results import read_runs
+from gasca.report.results import read_runs
+from gasca.report.write import write_report
+from gasca.runs import Runs, run_path, save_run
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
@@ -53,7 +53,7 @@ def test_a_report_loads_neither_torch_nor_the_renderer_and_opens_no_network(tmp_
 import socket, sys
 def no_network(*args): raise OSError('a report opened the network')
 socket.socket.connect = no_network
-from gasca.report import gasca_report
+from gasca.report.write import gasca_report
 gasca_report(out={str(folder)!r})
 assert not {{'torch', 'warp', 'anny', 'cv2'}}&set(sys.modules), sys.modules
 '''

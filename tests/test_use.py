@@ -12,12 +12,12 @@ from PIL import Image, ImageCms
 from safetensors.torch import load_file
 
 from gasca import GASCA, EmotionClassifier
+from gasca.checkpoints import WEIGHTS, save_model
 from gasca.core import GascaError, load_json
 from gasca.corpora.crop import crop
 from gasca.corpora.pictures import BEHIND, open_picture
-from gasca.machine.checkpoints import WEIGHTS, save_model
 from gasca.pretrain import to_front
-from gasca.use import ORDINARY, read_pictures
+from gasca.use.models import ORDINARY, read_pictures
 
 PX = 48
 
@@ -344,6 +344,6 @@ def test_one_reading_serves_all(faces, gasca, cnn2a, monkeypatch):
     def noted(images, px):
         asked.append(px)
         return read_pictures(images, px)
-    monkeypatch.setattr('gasca.use.read_pictures', noted)
+    monkeypatch.setattr('gasca.use.models.read_pictures', noted)
     for ask in (gasca.normalize, gasca.encode, cnn2a.predict): ask(faces[0])
     assert asked==[PX]*3

@@ -27,7 +27,7 @@ from .pictures import drop_duplicates, in_parts, kept_arrays, save_arrays
 from .readers import left_out, read_one, recognise
 from ..data import Corpus, check_disk, is_whole, load_corpus, write_corpus
 from ..faces import render_corpus
-from ..machine.lock import alone, sweep
+from ..lock import alone, sweep
 
 # %% ../../nbs/corpora/04_prepare.ipynb #323c97d7
 def subsample(

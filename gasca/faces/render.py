@@ -19,13 +19,13 @@ from fastcore.script import call_parse
 
 from ..core import GascaError, choose, cli, data_dir, digest, progress, sha256
 from ..data import Corpus, is_whole, load_corpus, write_corpus
-from ..machine.lock import alone, sweep
 from .acting import STRENGTH
 from .head import ANCESTRIES
 from .mesh import constants, start
 from .people import person
 from .plans import count_images, make_take, plan, yaws_of
 from .studio import VERSION, capture
+from ..lock import alone, sweep
 
 # %% ../../nbs/faces/10_render.ipynb #d177e4ec
 RENDERED = dict(multipie='RenderedPIE', kdef='RenderedKDEF', ckplus='RenderedCK+',

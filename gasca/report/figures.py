@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from ..compare import (ADVERSARY, RIVALS, STACKS, dose_table, errors, trained,
-                           variants)
 from ..core import atomic
-from .runs import Runs
 from ..paper import CLASSES
-from ..results import SHOWN, accuracy, corpus_of, kdef_models, wilson
+from .compare import (ADVERSARY, RIVALS, STACKS, dose_table, errors, trained,
+                           variants)
+from .results import SHOWN, accuracy, corpus_of, kdef_models, wilson
+from ..runs import Runs
 
 # %% ../../nbs/machine/05_figures.ipynb #1e6d90b1
 def plainly(draw): # Function that draws with matplotlib

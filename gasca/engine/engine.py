@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from ..checkpoints import load_state, resumable, save_state, seed_everything
 from ..core import progress
-from .checkpoints import load_state, resumable, save_state, seed_everything
 from .replicas import (
     Recorded, SideBySide, adam, differentiate, falling, gate, rests, sgd)
 from .sources import Source, features, pixels, reconstruct
