@@ -17,8 +17,6 @@ from pathlib import Path
 ROOT = Path(sys.argv[1] if len(sys.argv)>1 else Path(__file__).parents[1])
 SKIP = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
         tokenize.ENCODING, tokenize.ENDMARKER}
-PAPER = ['core', 'paper', 'data', 'train', 'layers', 'pretrain', 'recon', 'classify', 'baseline',
-         'results', 'compare', 'report']
 TESTS = re.compile(r'\b(?:assert|test_\w+)\b')
 
 def tokens(source):
@@ -70,7 +68,21 @@ def joins(source):
 
 def wide(source): return sum(len(line)>100 for line in source.splitlines())
 
-def main():
+def public(source):
+    "List the public names that a module defines, not those that it only passes on."
+    return [name for name in names_of(source) if not name.startswith('_')]
+
+def two_meanings(modules):
+    "List the public names that more than one module defines."
+    where = {}
+    for module, source in modules.items():
+        for name in public(source): where.setdefault(name, set()).add(module)
+    return sorted(name for name, found in where.items() if len(found)>1)
+
+def words(f): return len(f.read_text(encoding='utf-8').split())
+
+def measure():
+    "Return (what, value, what is wanted) for the whole project."
     notebooks = [f for f in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts]
     modules = {'.'.join(f.relative_to(ROOT/'gasca').with_suffix('').parts):
                f.read_text(encoding='utf-8')
@@ -78,20 +90,28 @@ def main():
     rows = [row for f in notebooks for row in exported(f)]
     shares = [f'{100*sum(column)/len(rows):.0f}' for column in zip(*rows)]
     sources = [re.sub(r'^[%!].*', '', s, flags=re.M) for f in notebooks for s, _ in cells(f)]
+    kept = [s for f in notebooks for s, _ in cells(f) if re.search(r'^#\| export', s, re.M)]
     tests = [f.read_text(encoding='utf-8') for f in (ROOT/'tests').rglob('*.py')]
     total = sum(len(tokens(source)) for source in modules.values())
     lines = {name:len(source.splitlines()) for name, source in modules.items()}
-    largest = max(lines, key=lines.get)
-    table = [
+    own = {name:source for name, source in modules.items() if not name.endswith('__init__')}
+    return [
         ('exported cells', len(rows), ''),
-        ('shown / asserted / every name used, %', ' / '.join(shares), '>= 95 / 85 / 75'),
+        ('shown / asserted / every name used, %', ' / '.join(shares), '>= 95 / 85 / 60'),
         ('; joins, notebooks and tests', sum(map(joins, sources+tests)), '0'),
         ('lines > 100 columns, notebooks and tests', sum(map(wide, sources+tests)), '0'),
         ('tokens a code line, package', f'{total/sum(map(code_lines, modules.values())):.1f}',
          '<= 11.5'),
-        ('tokens, whole package', total, '<= 47000'),
-        ('largest module, lines', f'{largest} {lines[largest]}', '<= 300'),
-        ('paper storey, lines', sum(lines.get(name, 0) for name in PAPER), '<= 1600')]
-    for what, value, wanted in table: print(f'{what:42}{value!s:>24}  {wanted}')
+        ('tokens, whole package', total, '<= 72000'),
+        ('modules > 350 lines', [f'{m} {n}' for m, n in lines.items() if n>350], '[]'),
+        ('exported cells > 40 lines', sum(s.count('\n')>=41 for s in kept), '0'),
+        ('public names with two meanings', two_meanings(own), '[]'),
+        ('docstrings that begin with "Say"', sum(s.count('    "Say ') for s in modules.values()),
+         '0'),
+        ('words, README', words(ROOT/'README.md'), '<= 800'),
+        ('words, front page of the report', words(ROOT/'reports/README.md'), '<= 1500')]
+
+def main():
+    for what, value, wanted in measure(): print(f'{what:42}{value!s:>24}  {wanted}')
 
 if __name__=='__main__': main()
