@@ -15,8 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from ..core import PRESETS, REGISTRY, GascaError, atomic, root
 from ..licence import refuse_real
 from ..paper import paper_steps
-from .compare import (claims_table, errors, micro_learned, steps_of,
-                                  values_text)
+from .compare import claims_table, errors, micro_learned, steps_of, values_text
 from .results import accuracy, corpus_of, md, read_runs
 from ..runs import Runs
 
