@@ -9,10 +9,10 @@ __all__ = ['CHANNELS', 'FORMS', 'ARRAYS', 'PATHS', 'SINGLE', 'FILE', 'SHIPPED', 
 
 # %% ../../nbs/11_use.ipynb #a1505d85
 import logging
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
-from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -123,14 +123,14 @@ def read_array(
     return faces, lambda y: alike(y, x, form)
 
 # %% ../../nbs/11_use.ipynb #023638b0
-PATHS = str, PathLike
+PATHS = str, os.PathLike
 SINGLE = (*PATHS, Image.Image, Mapping, bytes)
 
 def read_file(path # A picture file
 )->np.ndarray: # uint8 [h,w]
     "Read a picture file as the command does; where it is of no use, `GascaError` says why."
     name = printable(str(path))[:200]
-    if Path(path).is_dir():
+    if os.path.isdir(path): # unlike Path, this takes '' for no folder
         raise GascaError(f"{name} is a folder; give its pictures, as Path({name!r}).glob('*.png')")
     try:
         with no_bombs(): opened = open_picture(path)
