@@ -180,7 +180,7 @@ Corpus.load = staticmethod(load_corpus)
 
 def is_whole(path # Folder
 )->bool:
-    "Say whether a folder holds a whole corpus."
+    "Return whether a folder holds a whole corpus."
     try:
         c = load_corpus(path)
         return c.images.shape==(c.info['counts']['images'], c.info['px'], c.info['px'])
@@ -299,7 +299,7 @@ def split_test_people(
     seed:int=0, # Which draw
     test:float=.3, # Share of people to test on
 )->dict: # 'train', 'test' -> sorted row numbers
-    "Split by person into training and test."
+    "Split by person into training and test people."
     split = GroupShuffleSplit(1, test_size=test, random_state=seed)
     a, b = next(split.split(table, groups=table.person))
     return dict(train=a, test=b)

@@ -87,7 +87,7 @@ def label_curve(
     doses, # Numbers of people with labels
     seed:int,
 )->list: # Per cent right on people never seen, one a dose
-    "Return what a classifier gets right that is trained on more and more people."
+    "Return the accuracy of a classifier that is trained on more and more people."
     rows = split_test_people(corpus.table, seed)
     person = corpus.table.person.to_numpy()
     curve = []

@@ -23,7 +23,7 @@ def l1(
     a:Real[np.ndarray, 'm h w'], # m is n, or 1
     b:Real[np.ndarray, 'n h w'], # 0..255
 )->Float[np.ndarray, ' n']: # 0..1
-    "Mean absolute difference of each pair of pictures."
+    "Return the mean absolute difference of each pair of pictures."
     return np.abs(a.astype(np.float32)-b).mean((1, 2), dtype=float)/255
 
 # %% ../../nbs/06_recon.ipynb #838e3b34
@@ -109,7 +109,7 @@ def show_turns(
 # %% ../../nbs/06_recon.ipynb #0987d87a
 def seam(images # n,h,w
 )->float: # 1 where the middle is as smooth as its neighbourhood
-    "Gradient across the mid-line over that of the columns beside it."
+    "Return the gradient across the mid-line over that of the columns beside it."
     g = np.abs(np.diff(np.asarray(images, float), axis=2)).mean((0, 1))
     m = len(g)//2
     return float(g[m]/np.mean([g[m-3:m], g[m+1:m+4]]))
