@@ -63,7 +63,7 @@ def resnet_optimiser(
     net:nn.Module,
     epochs:int, # Number of epochs the schedule is spread over
 )->tuple: # Optimiser, and epoch -> factor on its rate
-    "SGD as §IX says, the rest as R87."
+    "Return SGD with the settings of §IX, the rest as in R87."
     opt = torch.optim.SGD(net.parameters(), lr=.1, momentum=.9, nesterov=True,
                           weight_decay=1e-4, fused=True)
     def rate(e):

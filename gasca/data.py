@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['YAWS', 'ALPHAS', 'EMOTIONS', 'COLUMNS', 'TEXT', 'FILES', 'SCENE', 'target_yaw', 'pose_set', 'Corpus', 'count_by',
            'CorpusWriter', 'check_disk', 'write_corpus', 'images_hash', 'corpus_info', 'load_corpus', 'is_whole',
-           'within', 'luminance', 'target_light', 'pairs', 'split_people', 'split_images', 'split_test_people',
-           'split_hash']
+           'within', 'combine', 'luminance', 'target_light', 'pairs', 'split_people', 'split_images',
+           'split_test_people', 'split_hash']
 
 # %% ../nbs/02_data.ipynb #f6c62da2
 import functools
@@ -153,6 +153,7 @@ def corpus_info(d:Path # Folder of a corpus
                          f'delete {d} and start again')
     return info
 
+# %% ../nbs/02_data.ipynb #9c014486
 def load_corpus(path # Folder with FILES
 )->Corpus:
     "Load a corpus; a missing or damaged one raises `GascaError`."
@@ -179,7 +180,7 @@ Corpus.load = staticmethod(load_corpus)
 
 def is_whole(path # Folder
 )->bool:
-    "Say whether a folder holds a whole corpus."
+    "Return whether a folder holds a whole corpus."
     try:
         c = load_corpus(path)
         return c.images.shape==(c.info['counts']['images'], c.info['px'], c.info['px'])
@@ -195,6 +196,24 @@ def within(
     if keep.all(): return corpus
     table = corpus.table[keep].reset_index(drop=True)
     return Corpus(corpus.images[keep], table, dict(corpus.info, within=yaw))
+
+# %% ../nbs/02_data.ipynb #dbe79751
+def combine(
+    corpora:list, # Corpora of one size
+    name:str, # What they are called together
+)->Corpus:
+    "Join corpora, one after the other."
+    table = pd.concat([c.table for c in corpora], ignore_index=True)
+    drawn = [c.info['name'] for c in corpora if c.info['rendered']]
+    rendered = bool(drawn)
+    if len(drawn)==len(corpora): name = f'Rendered{name}'
+    elif drawn:
+        rendered = 'partly'
+        name = f"{name} with {', '.join(drawn)}"
+    info = dict(name=name, rendered=rendered, counts=dict(images=len(table)),
+                sha256={c.info['name']:c.info['sha256'] for c in corpora})
+    images = np.concatenate([c.images for c in corpora])
+    return Corpus(images, table.assign(person=table.corpus+'/'+table.person), info)
 
 # %% ../nbs/02_data.ipynb #78bb070a
 def luminance(images # n,h,w or n,h,w,3 uint8
@@ -280,7 +299,7 @@ def split_test_people(
     seed:int=0, # Which draw
     test:float=.3, # Share of people to test on
 )->dict: # 'train', 'test' -> sorted row numbers
-    "Split by person into training and test."
+    "Split by person into training and test people."
     split = GroupShuffleSplit(1, test_size=test, random_state=seed)
     a, b = next(split.split(table, groups=table.person))
     return dict(train=a, test=b)

@@ -38,7 +38,7 @@ def shared_W(
 
 # %% ../nbs/04_layers.ipynb #95dbbfe0
 def too_small(size:tuple, ks:int)->GascaError:
-    "Say that a kernel does not fit into a plane."
+    "Return the error for a kernel that does not fit into a plane."
     return GascaError(f'a plane of {size} is too small for a {ks}x{ks} kernel; '
                       'take larger planes or a smaller kernel')
 

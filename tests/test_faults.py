@@ -16,7 +16,7 @@ from gasca.data import load_corpus
 from gasca.faces import render_corpus
 from gasca import checkpoints
 from gasca.checkpoints import WEIGHTS, load_model, save_model
-from gasca.pretrain import load_gasca, shallow
+from gasca.pretrain import Options, load_gasca, shallow
 from gasca.train import Discriminator, Generator
 
 ROOT = Path(__file__).parent.parent
@@ -56,7 +56,7 @@ def checkpoint(path, nf, px=48):
     "Write untrained stacks as `pretrain` does."
     G, D = Generator(), Discriminator()
     for k in (1, 2, 3, 4):
-        g, d = shallow(k, nf, px)
+        g, d = shallow(k, Options(nf, px))
         G.add(g)
         D.add(d)
     state = {f'{part}.{name}':t for part, net in (('G', G), ('D', D))

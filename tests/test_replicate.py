@@ -16,7 +16,7 @@ from gasca.paper import PAPER
 from gasca.pretrain import load_gasca, pretrain, pretrain_together, to_front
 from gasca.replicate import Plan, publish, start
 from gasca.runs import read_run, run_path
-from gasca.train import LITERAL, RECIPE
+from gasca.train import LITERAL_RECIPE, RECIPE
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # of this environment
@@ -143,10 +143,10 @@ def test_bad_arguments(args, says):
     assert p.returncode!=0 and says in p.stderr and len(p.stderr.strip().splitlines())==1
 
 def test_constants_are_the_papers():
-    assert LITERAL['lr_G']==PAPER['lr_G'][:4]
-    assert LITERAL['lr_D']==PAPER['lr_D']
-    assert LITERAL['lr_TG']==LITERAL['lr_TD']==PAPER['lr_finetune']
-    assert LITERAL['w']==PAPER['w_adv']==1
+    assert LITERAL_RECIPE['lr_G']==PAPER['lr_G'][:4]
+    assert LITERAL_RECIPE['lr_D']==PAPER['lr_D']
+    assert LITERAL_RECIPE['lr_TG']==LITERAL_RECIPE['lr_TD']==PAPER['lr_finetune']
+    assert LITERAL_RECIPE['w']==PAPER['w_adv']==1
     for ours, printed in zip(RECIPE['lr_G'], PAPER['lr_G']): assert round(100*ours, 9)==printed
 
 def test_seeds_side_by_side_are_the_seeds_alone(tmp_path, monkeypatch):

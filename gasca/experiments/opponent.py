@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from ..baseline import resnet34
-from ..engine.engine import Phase, evenly, run_phase
+from ..engine.engine import Phase, run_phase
 from ..engine.replicas import Recorded, adam, differentiate, falling
-from ..engine.sources import Source, reconstruct
-from ..train import l1
+from ..engine.sources import Source, evenly, reconstruct
+from ..train import l1_loss
 
 # %% ../../nbs/09d_opponent.ipynb #da0a488c
 def painter(px:int # Side of the image in pixels
@@ -51,15 +51,14 @@ def learn_to_turn(
     i, j = (torch.as_tensor(rows, device=images.device) for rows in sets(4, 'T', 'train'))
     optimiser = adam(net, recipe['lr'])
     def step(b):
-        L = l1(net(images(i[b[0]])), images(j[b[0]]))
+        L = l1_loss(net(images(i[b[0]])), images(j[b[0]]))
         differentiate(net, L)
         optimiser.step()
         return L.detach().view(1, 1)
-    def before(e): net.train()
     def entry(seed, mean):
         return dict(loss=float(mean[0]), l1=turning_error(net, images, sets(4, 'T', 'valid')))
     parts = dict(net=net, optimiser=optimiser)
-    phase = Phase('ResNet-34 learning to turn', ('painter',), len(i), Recorded(step, True), entry,
-                  parts, before=before, keep=keep, share=recipe['share'],
+    phase = Phase('ResNet-34 learning to turn', ('painter',), len(i), Recorded(step), entry,
+                  parts, keep=keep, share=recipe['share'],
                   fall=falling([optimiser], recipe['lr'], 0.))
     return run_phase(phase, recipe['epochs'], (seed,), recipe['bs'], images.device)[0]

@@ -81,7 +81,7 @@ def nearest(
     same, # Label that the answer should share
     other, # Label that it must not share
 )->float: # Per cent of the turned faces whose nearest frontal one has their label
-    "Retrieve across poses."
+    "Return how often the nearest frontal face of a turned one has its label."
     z = normalize(StandardScaler().fit_transform(x))
     alike = z[~frontal]@z[frontal].T
     alike[other[~frontal][:,None]==other[frontal]] = -np.inf
@@ -93,7 +93,7 @@ def probe(
     tables:dict, # Their tables
     seed:int, # Of the splits
 )->dict: # right, share, share_pie, nearest
-    "Ask one code everything."
+    "Answer all questions for one code."
     t = tables['kdef']
     y = t.expression.map(EMOTIONS.index).to_numpy()
     asked = questions(t, seed)

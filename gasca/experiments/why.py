@@ -32,7 +32,7 @@ def tested(
     tests:dict, # Name -> corpus, row by row the same
     seed:int,
 )->dict: # Name -> class numbers of the test people's images
-    "Train a classifier; say what it makes of the test people in every corpus."
+    "Train a classifier; return its answers for the test people in every corpus."
     rows = split_test_people(learned.table, seed)
     net, _ = fit(recipe, learned, dict(train=rows['train']), (seed, 'person'))
     said = {name:predict(net, corpus, rows['test']) for name, corpus in tests.items()}
@@ -42,12 +42,12 @@ def truth(
     corpus:Corpus,
     seed:int,
 )->str: # Class numbers of the test people's images
-    "Say what would be right."
+    "Return the classes that would be right."
     return ''.join(map(str, labels(corpus).numpy()[split_test_people(corpus.table, seed)['test']]))
 
 # %% ../../nbs/09c_why.ipynb #26a59981
 def light_by_class(corpus:Corpus # Faces with emotions
 )->pd.Series: # By emotion
-    "Standard deviation of the mean luminance (Eq. 8) within each class, in grey levels."
+    "Return the standard deviation of the mean luminance within each class, in grey levels."
     mean = pd.Series(luminance(corpus.images), corpus.table.index)
     return mean.groupby(corpus.table.expression).std().rename('spread')
