@@ -11,9 +11,8 @@ import pandas as pd
 from fastcore.script import call_parse
 
 from ..core import PRESETS, REGISTRY, GascaError, atomic, choose, cli, load_json, root
-from ..licence import refuse_real
 from ..report.results import SHOWN, START, accuracy, interval, md
-from ..runs import Run, Runs
+from ..runs import Run, Runs, refuse_real
 
 # %% ../../nbs/11b_cards.ipynb #a1c723f6
 RUN = dict(gasca1='pretrain_gasca1', gasca2='pretrain_gasca2', cnn1='cnn1_image',
