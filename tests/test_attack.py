@@ -21,20 +21,27 @@ from gasca.corpora.pictures import open_picture
 from gasca.data import load_corpus
 from gasca.faces import render_corpus
 from gasca.lock import alone
-from gasca.replicate import Plan, Step, gasca_replicate, publish, start, weights_there
+from gasca.plan import Plan, Step
+from gasca.publish import publish_replication
+from gasca.replicate import gasca_replicate, open_folder, weights_there
 from gasca.report.write import write_report
-from gasca.runs import read_run, run_path, save_run
+from gasca.runs import Runs, read_run, run_path, save_run
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
 SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # of this environment
 UNCHECKED = {k:v for k, v in os.environ.items() if k!='PYTHONPATH'}
 
+def unpack(report, out):
+    "Write the runs of a report as files."
+    for run in Runs.of(report).all():
+        save_run(run_path(out, run.name, run.seed), run.inputs, run.result, run.versions)
+
 @pytest.fixture
 def finished(tmp_path):
     "The published run as a finished replication: with what steps.json says of its files."
     out = tmp_path/'out'
-    shutil.copytree(QUICK/'runs', out/'runs')
+    unpack(QUICK, out)
     for path in QUICK.glob('*_seed*.png'): shutil.copy(path, out)
     files = {str(f.relative_to(out)):sha256(f) for f in out.rglob('*') if f.is_file()}
     save_json(out/'steps.json', {'10_report':dict(key='', files=files)})
@@ -103,18 +110,19 @@ STEPS = ('[]', 'null', '{"a": null}', '{"a": {"key": "k"}}', '{"a": {"key": "k",
 def test_a_wrong_list_of_steps_deletes_nothing(text, finished):
     before = {f for f in finished.rglob('*')}
     (finished/'steps.json').write_text(text)
-    with pytest.raises(GascaError, match='does not list finished steps'): start(finished)
+    with pytest.raises(GascaError, match='does not list finished steps'): open_folder(finished)
     assert {f for f in finished.rglob('*')}==before
 
 def test_an_edited_run_is_not_published(finished):
     edit(finished, 'cnn1_image', 'result.train', 100.)
     with pytest.raises(GascaError, match='cnn1_image_seed0.json in .* not what was made'):
-        publish(finished, 'standard')
+        publish_replication(finished, 'standard')
 
 def test_exchanged_weights_are_put_aside_and_made_again(tmp_path, monkeypatch):
     import torch
     monkeypatch.setenv('GASCA_MODELS', str(tmp_path))
-    plan, step = Plan('smoke', [0], tmp_path/'out'), Step('05_pretrain', 1, dict(model='m', seed=0))
+    plan = Plan('smoke', [0], tmp_path/'out')
+    step = Step('05_pretrain', 1, dict(model='m', seed=0), ('pretrain_m',))
     file = tmp_path/'smoke'/'m.safetensors'
     save_model(file, dict(w=torch.ones(2)))
     save_json(plan.out/'notebooks'/f'{step.name}.ipynb', {})
@@ -171,9 +179,10 @@ STUB = '''
 import sys
 from pathlib import Path
 import gasca.replicate as command
+from gasca import runner
 class Short(command.Plan):
     def steps(self): return [command.Step('demo', 1)]
-command.Plan, command.corpora_key, command.QUIET = Short, lambda plan: '', 1
+command.Plan, command.corpora_key, runner.QUIET = Short, lambda plan: '', 1
 command.compared = lambda plan: ''
 command.gasca_replicate()
 '''
