@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'UNSAID', 'KEYS', 'FIELDS', 'PACKED', 'syntax', 'source_file', 'is_ours', 'brought', 'binds', 'definitions',
            'names_in', 'leads', 'reached', 'code_hash', 'versions', 'Run', 'run_path', 'save_run', 'checked',
-           'packed_runs', 'read_run', 'cached_run', 'Runs', 'has_runs', 'pack', 'real_corpora', 'refuse_real']
+           'packed_runs', 'read_run', 'find_run', 'cached_run', 'Runs', 'has_runs', 'pack', 'unpack', 'real_corpora',
+           'refuse_real']
 
 # %% ../nbs/machine/01_runs.ipynb #e4d00f97
 import ast
@@ -202,15 +203,17 @@ def checked(
 
 def packed_runs(
     out, # Folder of a published replication
-    *words:str, # Only lines that hold all of them
+    *name_and_seed, # Of the only run that is wanted; none: all are
 ): # Yields each line's place and run
     "Read the lines of `PACKED`; nothing where there is no such file."
     path = Path(out)/PACKED
     lines = path.read_bytes().removesuffix(b'\n').split(b'\n') if path.is_file() else []
+    wanted = [f'"{k}": {json.dumps(v)}'.encode() for k, v in zip(FIELDS, name_and_seed)]
     for i, line in enumerate(lines, 1):
+        if not all(words in line for words in wanted): continue # need not be parsed
         where = f'line {i} of {path}'
-        if all(word.encode() in line for word in words):
-            yield where, Run(**checked(line, where, FIELDS))
+        run = Run(**checked(line, where, FIELDS))
+        if name_and_seed in ((), (run.name, run.seed)): yield where, run
 
 def read_run(path # Run file; where it is packed, the path that it would have
 )->Run:
@@ -222,10 +225,18 @@ def read_run(path # Run file; where it is packed, the path that it would have
         facts = checked(path.read_bytes(), path)
         if named: return Run(name, int(seed), **facts)
         raise GascaError(f'{path} is not named NAME_seedN.json; rename or remove it')
-    words = (f'"name": "{name}"', f'"seed": {seed}') if named else ('no such run',)
-    for _, run in packed_runs(path.parent.parent, *words):
-        if (run.name, str(run.seed))==(name, seed): return run
+    for _, run in packed_runs(path.parent.parent, name, int(seed)) if named else (): return run
     raise GascaError(f'{path} is missing; gasca_replicate makes it')
+
+def find_run(
+    out, # Folder of a replication or report
+    name:str, # e.g. cnn1_image
+    seed:int,
+)->Run|None:
+    "Read a run, packed or not; nothing where it is not there."
+    path = run_path(out, name, seed)
+    if path.is_file(): return read_run(path)
+    return next((run for _, run in packed_runs(out, name, seed)), None)
 
 # %% ../nbs/machine/01_runs.ipynb #42a103ce
 def cached_run(
@@ -308,6 +319,14 @@ def pack(
     lines = [json.dumps(vars(run)|dict(digest=digest(vars(run))), sort_keys=True,
                         ensure_ascii=False) for run in runs.all()]
     with atomic(Path(out)/PACKED) as f: f.write_text('\n'.join(lines)+'\n', encoding='utf-8')
+
+def unpack(
+    out, # Folder of a replication or report
+    to, # Another folder
+):
+    "Write the runs of one folder as files into another."
+    for run in Runs.of(out).all():
+        save_run(run_path(to, run.name, run.seed), run.inputs, run.result, run.versions)
 
 # %% ../nbs/machine/01_runs.ipynb #b4354c0d
 def real_corpora(run:Run)->list: # e.g. ['KDEF']

@@ -25,17 +25,12 @@ from gasca.plan import Plan, Step
 from gasca.publish import publish_replication
 from gasca.replicate import gasca_replicate, open_folder, weights_there
 from gasca.report.write import write_report
-from gasca.runs import Runs, read_run, run_path, save_run
+from gasca.runs import read_run, run_path, save_run, unpack
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
 SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # of this environment
 UNCHECKED = {k:v for k, v in os.environ.items() if k!='PYTHONPATH'}
-
-def unpack(report, out):
-    "Write the runs of a report as files."
-    for run in Runs.of(report).all():
-        save_run(run_path(out, run.name, run.seed), run.inputs, run.result, run.versions)
 
 @pytest.fixture
 def finished(tmp_path):

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_attack import finished, unpack  # noqa: F401
+from test_attack import finished  # noqa: F401
 
 from gasca.core import GascaError, load_json, save_json, sha256
 from gasca.report import article
@@ -13,7 +13,7 @@ from gasca.use import cards, page
 from gasca import replicate as command
 from gasca.publish import gasca_publish
 from gasca.replicate import gasca_replicate
-from gasca.runs import PACKED, Runs, read_run, run_path, save_run
+from gasca.runs import PACKED, Runs, read_run, run_path, save_run, unpack
 
 ROOT = Path(__file__).parent.parent
 SEEN = [('pretrain_gasca2', 'rendered', False), ('cnn1_person', 'rendered', 'partly'),
