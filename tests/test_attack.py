@@ -25,7 +25,7 @@ from gasca.plan import Plan, Step
 from gasca.publish import publish_replication
 from gasca.replicate import gasca_replicate, open_folder, weights_there
 from gasca.report.write import write_report
-from gasca.runs import read_run, run_path, save_run, unpack
+from gasca.runs import PACKED, Runs, pack, read_run, run_path, save_run, unpack
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
@@ -96,6 +96,21 @@ def test_a_report_names_file_and_field(damage, says, finished):
     message = str(e.value)
     assert says in message and '.json' in message and '\n' not in message, message
     assert not (finished/'README.md').exists()
+
+LINES = {'edited':lambda line: line.replace(b'Rendered', b'Drawn'), 'cut':lambda line: line[:-9],
+         'renamed':lambda line: line.replace(b'"seed": 0,', b'"seed": 7,'),
+         'empty':lambda line: b'', 'doubled':lambda line: line+b'\n'+line}
+
+@pytest.mark.parametrize('spoil', LINES.values(), ids=LINES)
+def test_a_spoilt_line_of_packed_runs_is_named(spoil, finished):
+    pack(Runs.of(finished), finished)
+    shutil.rmtree(finished/'runs')
+    lines = (finished/PACKED).read_bytes().splitlines()
+    lines[2] = spoil(lines[2])
+    (finished/PACKED).write_bytes(b'\n'.join(lines)+b'\n')
+    with pytest.raises(GascaError, match=r'line [34] of \S+runs.jsonl (was|is|tells)') as e:
+        write_report(finished)
+    assert '\n' not in str(e.value) and not (finished/'README.md').exists()
 
 STEPS = ('[]', 'null', '{"a": null}', '{"a": {"key": "k"}}', '{"a": {"key": "k", "files": []}}',
          '{"a": {"key": "k", "files": {"../../x": "0"}}}',
