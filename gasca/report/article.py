@@ -23,7 +23,6 @@ from PIL import Image
 
 from ..core import (REGISTRY, GascaError, atomic, cli, digest, get_preset, root, save_json,
                         sha256)
-from ..licence import refuse_real
 from ..paper import CLASSES, VERDICTS, readings
 from .compare import (RIVALS, STACKS, claims_table, costs, deviations_table, epochs_of,
                            errors, head_starts, learned, mean_errors, means, people_table, ranking,
@@ -32,7 +31,7 @@ from .results import (SAMPLING, SEED, SHOWN, accuracy, caption, kdef_models,
                                   probe_table, read_runs, table2, wilson)
 from .write import (SENTENCES, alts, head, literal, method, opponent_ends, other_run,
                           recon_parts, report_text)
-from ..runs import Runs, run_path
+from ..runs import Runs, refuse_real, run_path
 
 # %% ../../nbs/10a_article.ipynb #e00bf26e
 def sections(text:str # A report

@@ -21,7 +21,6 @@ from fastcore.script import call_parse
 
 from ..core import (PRESETS, REGISTRY, GascaError, atomic, cli, load_json, read_toml,
                         sha256)
-from ..licence import refuse_real
 from ..paper import VERDICTS, paper_steps, readings
 from .compare import (ADVERSARY, LEARNED, STACKS, ahead_longer, all_doses, best_control,
                            claims_table, costs, d_steps, d_table, deviations_table, dose_table,
@@ -36,7 +35,7 @@ from .results import (CONTROLS, SHOWN, accuracy, behind, caption, corpus_of, eve
                            interval, kdef_models, md, misfit, model_of, name_seeds, paper_column,
                            pictures, pose_table, probe_table, read_runs, side_table, table1, table2,
                            total_counts)
-from ..runs import Run, Runs, run_path
+from ..runs import Run, Runs, refuse_real, run_path
 
 # %% ../../nbs/10_report.ipynb #57a2b34f
 TABLES = dict(table1=dict(CNN1='cnn1', CNN2a='cnn2a'), table2=dict(CNN2b='cnn2b'),

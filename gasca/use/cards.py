@@ -11,10 +11,9 @@ from fastcore.script import call_parse
 
 from ..checkpoints import WEIGHTS, read_card
 from ..core import PRESETS, REGISTRY, GascaError, atomic, choose, cli, read_toml, root
-from ..licence import refuse_real
 from ..pretrain import PUBLISHED
 from ..report.results import SHOWN, accuracy, interval, md
-from ..runs import Run, Runs
+from ..runs import Run, Runs, refuse_real
 
 # %% ../../nbs/11b_cards.ipynb #a1c723f6
 RUN_OF = dict(gasca1='pretrain_gasca1', gasca2='pretrain_gasca2', cnn1='cnn1_image',
