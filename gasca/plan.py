@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['VARIED', 'ENCODERS', 'CHANGED', 'ABLATIONS', 'NEEDED', 'PRETRAININGS', 'CONTROLS', 'LONG', 'REPORT', 'READERS',
            'LATE', 'SEEDED', 'EXPERIMENTS', 'MOST', 'every', 'first', 'Experiment', 'pretraining', 'names',
-           'both_splits', 'rated', 'Step', 'Plan', 'parse_seeds']
+           'both_splits', 'rated', 'Step', 'train_together', 'Plan', 'parse_seeds']
 
 # %% ../nbs/machine/05a_plan.ipynb #c787a085
 import math
@@ -133,6 +133,15 @@ class Step:
         runs = [run_path('', name, self.parameters['seed']).as_posix() for name in self.makes]
         return [f'notebooks/{self.name}.ipynb', *runs, *self.files]
 
+# %% ../nbs/machine/05a_plan.ipynb #7375af71
+def train_together(steps:list): # Of Step
+    "Let the first seed's step train a model for all seeds; the other steps wait for it and read."
+    for model in {step.parameters.get('model') for step in steps}-{None}:
+        own = [step for step in steps if step.parameters.get('model')==model]
+        for step in own if own[1:] else ():
+            step.parameters['together'] = [s.parameters['seed'] for s in own]
+            step.needs = [s.name for s in own[:1] if s is not step]
+
 # %% ../nbs/machine/05a_plan.ipynb #f7197d9a
 @dataclass
 class Plan:
@@ -158,23 +167,20 @@ class Plan:
         only = dict(preset=self.preset, out=os.path.relpath(self.out, root()/'nbs'))
         if seed is None: return only
         run = dict(only, data=self.data, corpora=self.corpora, seed=seed)
-        if e not in PRETRAININGS: return run
-        run['model'] = e.name
-        seeds = [s for other, s in self.experiments() if other==e] if self.together else []
-        return dict(run, together=seeds) if seeds[1:] else run
+        return dict(run, model=e.name) if e in PRETRAININGS else run
 
     def steps(self)->list: # Of Step
         "List all steps in order, each behind those that it needs."
         steps, did = {}, {} # name -> step; experiment and seed -> step
         for e, seed in self.experiments():
-            own = self.parameters(e, seed)
             read = did if seed is None else [(name, seed) for name in e.needs]
             before = [key for key in read if key in did and key[0] in e.needs]
-            if seed in own.get('together', ())[1:]: before.append((e.name, own['together'][0]))
-            step = Step(e.notebook, e.share, own, (), tuple(f.format(seed=seed) for f in e.files),
+            step = Step(e.notebook, e.share, self.parameters(e, seed), (),
+                        tuple(name.format(seed=seed) for name in e.files),
                         list(dict.fromkeys(did[key].name for key in before)))
             did[e.name, seed] = step = steps.setdefault(step.name, step)
             step.makes += e.makes
+        if self.together: train_together(list(steps.values()))
         return list(steps.values())
 
 # %% ../nbs/machine/05a_plan.ipynb #8b3f3f39

@@ -83,6 +83,7 @@ def lost(
     for name in bad: put_aside(out/name)
     return bad
 
+# %% ../nbs/machine/06_replicate.ipynb #b92ef468
 def weights_there(
     plan:Plan,
     step:Step,
@@ -252,6 +253,7 @@ def work_alone(
         sweep(models_dir()/plan.preset, hours=24)
         replicate(plan, force, run)
 
+# %% ../nbs/machine/06_replicate.ipynb #81d12650
 @call_parse
 @cli
 def gasca_replicate(

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'UNSAID', 'KEYS', 'FIELDS', 'PACKED', 'syntax', 'source_file', 'is_ours', 'brought', 'binds', 'definitions',
            'names_in', 'leads', 'reached', 'code_hash', 'versions', 'Run', 'run_path', 'save_run', 'checked',
-           'packed_runs', 'read_run', 'find_run', 'cached_run', 'Runs', 'has_runs', 'pack', 'unpack', 'real_corpora',
-           'refuse_real']
+           'packed_runs', 'read_run', 'find_run', 'cached_run', 'every_run', 'Runs', 'has_runs', 'pack', 'unpack',
+           'real_corpora', 'refuse_real']
 
 # %% ../nbs/machine/01_runs.ipynb #e4d00f97
 import ast
@@ -161,6 +161,7 @@ class Run:
         "Name the corpus that a test was made on."
         return self.inputs['test' if split=='nao' else 'corpus']
 
+# %% ../nbs/machine/01_runs.ipynb #49d22cbf
 def run_path(
     out, # Folder of a replication or report
     name:str, # e.g. cnn1_image
@@ -201,6 +202,7 @@ def checked(
                          'restore it, or delete it and run gasca_replicate again')
     return facts
 
+# %% ../nbs/machine/01_runs.ipynb #8db6a0de
 def packed_runs(
     out, # Folder of a published replication
     *name_and_seed, # Of the only run that is wanted; none: all are
@@ -228,11 +230,7 @@ def read_run(path # Run file; where it is packed, the path that it would have
     for _, run in packed_runs(path.parent.parent, name, int(seed)) if named else (): return run
     raise GascaError(f'{path} is missing; gasca_replicate makes it')
 
-def find_run(
-    out, # Folder of a replication or report
-    name:str, # e.g. cnn1_image
-    seed:int,
-)->Run|None:
+def find_run(out, name:str, seed:int)->Run|None: # As for `run_path`
     "Read a run, packed or not; nothing where it is not there."
     path = run_path(out, name, seed)
     if path.is_file(): return read_run(path)
@@ -256,6 +254,22 @@ def cached_run(
     save_run(path, inputs, result, versions())
     return result
 
+# %% ../nbs/machine/01_runs.ipynb #3e518a8e
+def every_run(out # Folder of a replication or report
+)->dict: # Name and seed -> Run
+    "Read all runs of a folder; one that is there twice raises `GascaError`."
+    folder = Path(out)/'runs'
+    files = ((path, read_run(path)) for path in folder.glob('*_seed*.json'))
+    found = {}
+    for where, run in (*files, *packed_runs(out)):
+        if (run.name, run.seed) in found:
+            raise GascaError(f'{where} tells of {run.name} with seed {run.seed} '
+                             'a second time; remove it')
+        found[run.name, run.seed] = run
+    if not found: raise GascaError(f'no run files in {folder}; run gasca_replicate, or '
+                                   'notebooks 05 to 09 with that folder as out')
+    return found
+
 # %% ../nbs/machine/01_runs.ipynb #b951e4e1
 class Runs(dict): # Name, e.g. cnn1_image -> seed -> Run
     "The runs of a replication."
@@ -263,17 +277,8 @@ class Runs(dict): # Name, e.g. cnn1_image -> seed -> Run
     def of(cls, out # Folder of a replication or report
     ):
         "Read all runs in `out`, in the order of their names and seeds."
-        folder = Path(out)/'runs'
-        files = ((path, read_run(path)) for path in folder.glob('*_seed*.json'))
-        found = {}
-        for where, run in (*files, *packed_runs(out)):
-            if (run.name, run.seed) in found:
-                raise GascaError(f'{where} tells of {run.name} with seed {run.seed} '
-                                 'a second time; remove it')
-            found[run.name, run.seed] = run
-        if not found: raise GascaError(f'no run files in {folder}; run gasca_replicate, or '
-                                       'notebooks 05 to 09 with that folder as out')
         runs = cls()
+        found = every_run(out)
         for name, seed in sorted(found): runs.setdefault(name, {})[seed] = found[name, seed]
         return runs
 
@@ -320,10 +325,7 @@ def pack(
                         ensure_ascii=False) for run in runs.all()]
     with atomic(Path(out)/PACKED) as f: f.write_text('\n'.join(lines)+'\n', encoding='utf-8')
 
-def unpack(
-    out, # Folder of a replication or report
-    to, # Another folder
-):
+def unpack(out, to): # Folder of a replication or report; another folder
     "Write the runs of one folder as files into another."
     for run in Runs.of(out).all():
         save_run(run_path(to, run.name, run.seed), run.inputs, run.result, run.versions)
