@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['RATES', 'SPLITS', 'CLASSIFIERS', 'Classifier', 'classifier', 'fresh_encoder', 'Centred', 'lsuv', 'shuffled_weights',
            'Recipe', 'adam_at', 'labels', 'face_source', 'recalibrate', 'fit', 'predict', 'right', 'pose_names',
-           'outcome', 'inputs_of', 'described', 'kdef_runs', 'rates_run', 'chosen_rate', 'pretrained', 'untrained',
-           'started_at', 'load_classifier', 'cfe_run']
+           'outcome', 'inputs_of', 'costs_and_weights', 'kdef_runs', 'rates_run', 'chosen_rate', 'pretrained',
+           'untrained', 'started_at', 'load_classifier', 'cfe_run']
 
 # %% ../nbs/07_classify.ipynb #700fedce
 import math
@@ -213,7 +213,7 @@ def inputs_of(recipe:Recipe, corpus:Corpus, rows:dict, **more)->dict: # The spli
                 device=device(), split_hash=split_hash(rows), corpus=corpus.info['name'],
                 rendered=corpus.info['rendered'], corpus_sha256=corpus.info['sha256'], **more)
 
-def described(
+def costs_and_weights(
     net:nn.Sequential,
     recipe:Recipe,
     corpus:Corpus, # That it was trained on
@@ -245,7 +245,7 @@ def kdef_runs(
         def work(keep):
             net, log = fit(recipe, kdef, rows, (seed, split), keep)
             return dict(outcome(net, kdef, rows['test']), log=log,
-                        **described(net, recipe, kdef, rows, inputs))
+                        **costs_and_weights(net, recipe, kdef, rows, inputs))
         return trained_run(run_path(out, f'{recipe.name}_{split}', seed), inputs, work)
     return {split:run(split) for split in SPLITS}
 
@@ -346,5 +346,5 @@ def cfe_run(
         net, log = fit(recipe, cfe, rows, (seed, 'cfe'), keep)
         wild = outcome(net, nao, np.arange(len(nao)))
         tests = dict(cfe=outcome(net, cfe, rows['test']), nao=wild)
-        return dict(tests, log=log, **described(net, recipe, cfe, rows, inputs))
+        return dict(tests, log=log, **costs_and_weights(net, recipe, cfe, rows, inputs))
     return trained_run(run_path(out, recipe.name, seed), inputs, work)
