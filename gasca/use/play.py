@@ -62,7 +62,7 @@ def show_shot(
     z *= 255/max(z.max(), 1e-6)
     faces, below = np.hstack([face, *made, front]), np.vstack([*map(np.hstack, np.split(z, 2))])
     below = np.pad(below.astype(np.uint8), ((3, 0), (0, faces.shape[1]-below.shape[1])))
-    print('input, GASCA₁, GASCA₂, and the true front in this light; below, the planes')
+    print('input, GASCA₁, GASCA₂, true front; below them the planes')
     display(Image.fromarray(np.vstack([faces, below]).repeat(4, 0).repeat(4, 1)))
     for name, p in emotions('cnn2a').predict(face).drop(columns='says').loc[0].items():
         print(f'{name:10}{p:5.0%} '+'█'*round(50*p))
