@@ -22,7 +22,7 @@ from .core import (PRESETS, GascaError, choose, cli, data_dir, digest, get_prese
                         models_dir, root, save_json, sha256)
 from .lock import alone, sweep
 from .plan import Plan, Step, parse_seeds
-from .report.compare import compare_runs
+from .report.claims import compare_runs
 from .runner import clock, head_of, longest_way_first, side_by_side, watching
 from .runs import code_hash, has_runs, read_run, run_path
 

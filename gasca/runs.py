@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import pandas as pd
 
 from .core import GascaError, atomic, digest, load_json, plain, root, save_json
 
@@ -298,17 +297,6 @@ class Runs(dict): # Name, e.g. cnn1_image -> seed -> Run
         model, _, split = name.partition('_')
         runs = self[name] if name in self else self[model]
         return {seed:run.tests()[split] for seed, run in runs.items()}
-
-    def table(self)->pd.DataFrame: # model, split, corpus, seed, class (a number), right, of
-        "Count right images for every test and class."
-        rows = []
-        for run in self.all():
-            for split, test in run.tests().items():
-                key = dict(model=run.name.partition('_')[0], split=split, corpus=run.corpus(split))
-                for i, counts in enumerate(test['confusion']):
-                    right = {'class':i, 'right':counts[i], 'of':sum(counts)}
-                    rows.append(dict(key, seed=run.seed, **right))
-        return pd.DataFrame(rows)
 
 # %% ../nbs/machine/01_runs.ipynb #66191510
 def has_runs(out # Folder of a replication or report

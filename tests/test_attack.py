@@ -16,7 +16,7 @@ from PIL import Image
 
 from gasca.checkpoints import save_model
 from gasca.core import GascaError, load_json, save_json, sha256
-from gasca.corpora import read_folder, verify
+from gasca.corpora import read_corpus, verify
 from gasca.corpora.pictures import open_picture
 from gasca.data import load_corpus
 from gasca.faces import render_corpus
@@ -175,7 +175,7 @@ def test_escape_codes_in_names_are_left_out_and_shown_escaped(tmp_path):
         (tmp_path/'happy').mkdir(exist_ok=True)
         (tmp_path/'happy'/name).write_bytes(b'x')
     os.symlink('happy/loop.png', tmp_path/'happy'/'loop.png')
-    table, skipped = read_folder(tmp_path)
+    table, skipped = read_corpus('folder', tmp_path)
     assert table.source.tolist()==['happy/good.png']
     said = {x['file']:x['reason'] for x in skipped}
     assert all(said[f'happy/{shown}']=='control characters in its name' for shown in NAMES.values())

@@ -72,9 +72,9 @@ def imported(f):
     modules = {m for base, what in brings for m in (base, f'{base}.{what}')}
     return name, {m for m in modules if m.startswith('gasca.') and is_ours(m)}
 
-ROOMS = ['core', 'lock', 'runs', 'plan', 'checkpoints', 'paper', 'data', 'layers', 'train',
+ROOMS = ['core', 'lock', 'runs', 'checkpoints', 'paper', 'scores', 'data', 'layers', 'train',
          'engine', 'pretrain', 'baseline', 'classify', 'faces', 'corpora', 'experiments', 'report',
-         'use', 'runner', 'cluster', 'replicate', 'publish',
+         'use', 'plan', 'runner', 'cluster', 'replicate', 'publish',
          'command'] # from the ground up; the package's names last
 
 def test_imports_run_down_only():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gasca.core import PRESETS
-from gasca.report.compare import d_steps
+from gasca.experiments.variants import d_steps
 from gasca.report.readme import MARKERS, results_block
 from gasca.runs import Runs
 
@@ -41,9 +41,9 @@ def test_table_and_findings_are_those_of_the_runs(runs):
     assert block()==results_block(*runs), 'make report fills them'
 
 def raw(preset, name):
-    "Results of a run by seed, from the files' JSON alone."
-    paths = sorted((ROOT/'reports'/preset/'runs').glob(f'{name}_seed*.json'))
-    return [json.loads(path.read_text(encoding='utf-8'))['result'] for path in paths]
+    "Results of a run by seed, from the lines' JSON alone."
+    lines = (ROOT/'reports'/preset/'runs.jsonl').read_text(encoding='utf-8').splitlines()
+    return [run['result'] for run in map(json.loads, lines) if run['name']==name]
 
 def right(preset, model):
     "Micro accuracy in per cent by image and by person, mean over seeds."

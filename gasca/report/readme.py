@@ -13,11 +13,13 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from ..core import PRESETS, REGISTRY, GascaError, atomic, root
-from ..licence import refuse_real
+from ..experiments.recon import errors
+from ..experiments.variants import steps_of
 from ..paper import paper_steps
-from .compare import claims_table, errors, micro_learned, steps_of, values_text
-from .results import accuracy, corpus_of, md, read_runs
-from ..runs import Runs
+from .claims import claims_table
+from .measures import measure, read_runs
+from ..runs import Runs, refuse_real
+from ..scores import accuracy, corpus_of, md, micro_learned, values_text
 
 # %% ../../nbs/10b_readme.ipynb #b26a77ca
 NETWORKS = {'cnn2a':'CNN₂ₐ (pose and light)', 'cnn1':'CNN₁ (pose)',
@@ -65,7 +67,7 @@ def findings(
     beside:Runs, # The run that trained the small CNN
 )->dict: # Gap of the template -> text, or claim -> text
     "Compute the numbers of the five findings."
-    claims = claims_table(runs)
+    claims = claims_table(measure(runs))
     plain = micro_learned(runs, 'cnn2a_image')-micro_learned(beside, 'small_image')
     steps = steps_of(runs.first('pretrain_gasca2'))
     return dict(ours=claims.ours.to_dict(), verdict=claims.verdict.to_dict(),

@@ -12,8 +12,8 @@ from fastcore.script import call_parse
 from ..checkpoints import WEIGHTS, read_card
 from ..core import PRESETS, REGISTRY, GascaError, atomic, choose, cli, read_toml, root
 from ..pretrain import PUBLISHED
-from ..report.results import SHOWN, accuracy, interval, md
 from ..runs import Run, Runs, refuse_real
+from ..scores import SHOWN, accuracy, interval, md
 
 # %% ../../nbs/11b_cards.ipynb #a1c723f6
 RUN_OF = dict(gasca1='pretrain_gasca1', gasca2='pretrain_gasca2', cnn1='cnn1_image',
