@@ -52,7 +52,7 @@ def weights_made(
     return found
 
 # %% ../nbs/machine/06b_publish.ipynb #0b783ce0
-OWN = {'notebooks', 'runs', 'running', 'dose', 'opponent', 'steps.json', 'timings.json',
+OWN = {'notebooks', 'runs', 'dose', 'opponent', 'steps.json', 'timings.json',
        '.progress', '.lock', '.shared'} # not published
 
 def publish_replication(

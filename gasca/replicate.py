@@ -249,8 +249,8 @@ def work_alone(
             'wait until it has ended, or choose another folder with --out')
     with alone(plan.out/'.lock', busy) as sure:
         if sure:
-            for folder in ('', 'runs', 'running'): sweep(plan.out/folder)
-        sweep(models_dir()/plan.preset, hours=24)
+            for folder in ('', 'runs'): sweep(plan.out/folder)
+        for folder in ('running', plan.preset): sweep(models_dir()/folder, hours=24)
         replicate(plan, force, run)
 
 # %% ../nbs/machine/06_replicate.ipynb #81d12650
