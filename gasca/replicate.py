@@ -264,7 +264,7 @@ def gasca_replicate(
     ablations:bool=False, # Also train the variants with one deviation undone
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
-    scheduler:str='', # Address of a Dask scheduler whose workers run the steps, e.g. tls://host:8786
+    scheduler:str='', # Address of a Dask scheduler whose workers run the steps: tls://host:8786
 ):
     "Run the paper's replication, write its report and compare it with the published one."
     choose('preset', preset, ['auto', *PRESETS['preset']])

@@ -77,7 +77,7 @@ def mcnemar(
     p = float(stats.binomtest(m, m+n).pvalue) if m+n else 1.
     return dict(only_a=m, only_b=n, p=p)
 
-# %% ../nbs/08_results.ipynb #1228fb1b
+# %% ../nbs/08_results.ipynb #3d567a2e
 def shares(
     right, # Right images, one count a class
     of, # All images, one count a class
@@ -169,7 +169,7 @@ def md(t:pd.DataFrame # Any table of text
     heads = ['<br>'.join(c) if isinstance(c, tuple) else str(c) for c in t.columns]
     return t.set_axis(heads, axis=1).to_markdown(disable_numparse=True)
 
-# %% ../nbs/08_results.ipynb #430402e7
+# %% ../nbs/08_results.ipynb #44457beb
 KDEF_MODELS = ('resnet34', 'cnn1', 'cnn2a', 'random', 'alg2') # every replication has them
 
 CONTROLS = ('random', 'alg2', 'lsuv', 'shuffled', 'random-bn', 'still') # opponents in C8
@@ -243,7 +243,7 @@ def caption(
             '**These are different pictures: the numbers are not comparable, '
             'only the order of the models is.**')
 
-# %% ../nbs/08_results.ipynb #2d1452ec
+# %% ../nbs/08_results.ipynb #0eb61923
 LEARNED = 60. # per cent of the training images
 
 def learned(run:Run # Of a classifier
@@ -299,7 +299,7 @@ def values_text(
     low, high = (amount(metric, x) for x in (mean-half, mean+half))
     return f'{amount(metric, mean)}{name} [{low} to {high}]'
 
-# %% ../nbs/08_results.ipynb #504d6aa4
+# %% ../nbs/08_results.ipynb #c1ec81c5
 def points_text(x)->str: # Points, one a seed
     "Write points as their mean and its interval over seeds."
     return values_text('points', list(x), 'splits')

@@ -97,7 +97,7 @@ def test_it_tells_the_mean_of_each_explanation(article):
     learned = [r for r in runs if len(set(''.join(r['said']['everywhere'].values())))>1]
     mends = [fall(r, 'cnn2a', *abroad)-fall(r, 'everywhere', *abroad) for r in learned]
     dark = [fall(r, 'cnn1', 'daylight')-fall(r, 'cnn2a', 'daylight') for r in runs]
-    told = (f'alone: {mean(costs or [0]):+.2f} points', f'mends: {mean(mends or [0]):+.2f} points',
+    told = (f'faces: {mean(costs or [0]):+.2f} points', f'mends: {mean(mends or [0]):+.2f} points',
             f'{mean(dark or [0]):+.2f} points')
     assert not runs or all(text in words(pdf) for text in told), told
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['by_pose', 'pose_ratio', 'pose_table', 'side_table']
 
-# %% ../../nbs/08d_poses.ipynb #c5a9a46e
+# %% ../../nbs/08d_poses.ipynb #b9423d61
 import numpy as np
 import pandas as pd
 

@@ -8,7 +8,7 @@ __all__ = ['CLASSIFIER', 'SHOWN_IN', 'recognition', 'longer', 'batchnorm', 'base
            'best_control', 'wild', 'accuracy_metrics', 'tests_add_up', 'by_split', 'means', 'tests_of', 'long_table',
            'class_intervals', 'detail', 'ends', 'neutral', 'gains_by_person', 'recognition_tables']
 
-# %% ../../nbs/08a_tables.ipynb #4c69b7c5
+# %% ../../nbs/08a_tables.ipynb #22cb4352
 import math
 from functools import partial
 
@@ -160,7 +160,7 @@ def paired(
                 'p (McNemar)':f"{m['p']:.3g}"})
     return pd.DataFrame(rows).set_index('A and B')
 
-# %% ../../nbs/08a_tables.ipynb #42604c26
+# %% ../../nbs/08a_tables.ipynb #30e7569c
 def cost_table(runs:Runs)->pd.DataFrame: # parameters, multiply-adds, and ResNet-34's over each
     "List parameters and multiply-adds of every network in Table III."
     pretrained = runs.first('pretrain_gasca2').result
@@ -173,7 +173,7 @@ def cost_table(runs:Runs)->pd.DataFrame: # parameters, multiply-adds, and ResNet
     ratio = (t.iloc[0]/t).add_prefix('ResNet-34 over it: ')
     return pd.concat([t, ratio], axis=1).rename_axis('network')
 
-# %% ../../nbs/08a_tables.ipynb #3f773718
+# %% ../../nbs/08a_tables.ipynb #f2b03007
 def best_control(
     runs:Runs,
     split:str='image', # image or person
@@ -202,7 +202,7 @@ def accuracy_metrics(runs:Runs)->dict: # Metric of `claims` -> values, one a see
         nao_macro=wild(runs), frontal_error_rate_ratio=pose,
         params_ratio_resnet_over_encoder=[over_encoder])
 
-# %% ../../nbs/08a_tables.ipynb #981d0955
+# %% ../../nbs/08a_tables.ipynb #4a3e2649
 CLASSIFIER = dict(log=[dict(loss=NUMBER)], params=int, macs=int)
 
 def tests_add_up(run:Run)->bool:
@@ -224,7 +224,7 @@ def means(
     def mean(m): return accuracy(runs, f'{m}_{split}').share.xs('micro', level='row').mean()
     return pd.Series({SHOWN[m]:mean(m) for m in kdef_models(runs)})
 
-# %% ../../nbs/08a_tables.ipynb #67f19abc
+# %% ../../nbs/08a_tables.ipynb #de789ec6
 SHOWN_IN = dict(table1=dict(CNN1='cnn1', CNN2a='cnn2a'), table2=dict(CNN2b='cnn2b'),
                 table3=dict(Resnet34='resnet34', CNN1='cnn1', CNN2a='cnn2a'))
 
@@ -253,7 +253,7 @@ def long_table(
         frames['ours', corpus_of(runs, test), model_of(test), split] = accuracy(runs, test)
     return pd.concat(frames, names=['source', 'corpus', 'model', 'split']).reset_index()
 
-# %% ../../nbs/08a_tables.ipynb #8bcf2397
+# %% ../../nbs/08a_tables.ipynb #db803c7e
 def class_intervals(
     runs:Runs,
     tests:list, # Names
@@ -283,7 +283,7 @@ def detail(
         counts=[(f'{model_of(test)}, {where(test)}', total_counts(runs, test).astype(str))
                 for test in sum(groups, [])])
 
-# %% ../../nbs/08a_tables.ipynb #456a9664
+# %% ../../nbs/08a_tables.ipynb #e9cda5a9
 def ends(runs:Runs)->pd.DataFrame: # By test: model, learned, mark, epochs
     "Return how far the training of every network came, first seed."
     rows = {}
@@ -296,7 +296,7 @@ def ends(runs:Runs)->pd.DataFrame: # By test: model, learned, mark, epochs
                           epochs=run.inputs['epochs'])
     return pd.DataFrame(rows).T.astype(dict(learned=bool))
 
-# %% ../../nbs/08a_tables.ipynb #3ad6694a
+# %% ../../nbs/08a_tables.ipynb #f761e662
 def neutral(runs:Runs)->dict: # taken, others: counts; own: per cent
     "Return how many faces of other emotions CNN2b takes for Neutral, and how many neutral ones."
     cm = total_counts(runs, 'cnn2b_nao')
@@ -312,7 +312,7 @@ def gains_by_person(runs:Runs)->dict: # C1, C2, C8 -> text
     return {i:values_text('points', (own-rival).dropna().tolist(), 'splits')
             for i, rival in rivals.items()}
 
-# %% ../../nbs/08a_tables.ipynb #c9d38a63
+# %% ../../nbs/08a_tables.ipynb #dec7cd63
 def recognition_tables(runs:Runs)->dict: # Name -> frame
     "Return all that the report tells of the classifiers."
     tests = [f'{m}_image' for m in kdef_models(runs)]

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['NUMBER', 'COUNTS', 'every', 'first', 'Experiment', 'names', 'both_splits', 'rated', 'found', 'misfit', 'adds_up']
 
-# %% ../../nbs/08c_experiment.ipynb #41ebaab3
+# %% ../../nbs/08c_experiment.ipynb #b495ee34
 import math
 import pkgutil
 from collections.abc import Callable
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..scores import confusion
 
-# %% ../../nbs/08c_experiment.ipynb #c1247e1e
+# %% ../../nbs/08c_experiment.ipynb #82c1004a
 def every(sizes:dict)->float: return math.inf # seeds
 
 def first(n:int): return lambda sizes: n
@@ -38,7 +38,7 @@ class Experiment:
     tables:Callable|None = None # Runs -> name -> frame, number or text, for the template
     template:str = '' # Its paragraph of the report, a file of gasca/registry/report
 
-# %% ../../nbs/08c_experiment.ipynb #b97228dc
+# %% ../../nbs/08c_experiment.ipynb #b59cd38c
 def names(experiments)->tuple: return tuple(e.name for e in experiments)
 
 def both_splits(*models)->tuple: # Names of run files
@@ -58,7 +58,7 @@ def found(package:str='gasca.experiments')->list: # Of Experiment, by notebook
             listed += [v for v in several if isinstance(v, Experiment) and v not in listed]
     return sorted(listed, key=lambda e: e.notebook)
 
-# %% ../../nbs/08c_experiment.ipynb #e41093bb
+# %% ../../nbs/08c_experiment.ipynb #b7a78c54
 NUMBER = (int, float)
 COUNTS = dict(confusion=[[int]], by_pose={str:[[int]]}, truth=str, predicted=str, n=int)
 

@@ -8,7 +8,7 @@ __all__ = ['CONVOLUTIONS', 'ENCODERS', 'VARIED', 'CHANGED', 'ABLATIONS', 'NEEDED
            'd_steps', 'encoder_params', 'steps_of', 'changes', 'against', 'variants', 'variants_table',
            'deviations_table', 'has_end', 'literal_end', 'variant_tables']
 
-# %% ../../nbs/05a_variants.ipynb #9b946c12
+# %% ../../nbs/05a_variants.ipynb #96c82f9d
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..paper import deviations, steps_taken
 from ..runs import UNSAID, Run, Runs
 from ..scores import seed_interval
 
-# %% ../../nbs/05a_variants.ipynb #ec38e267
+# %% ../../nbs/05a_variants.ipynb #c230f77b
 CONVOLUTIONS = ('gasca2-conv', 'gasca2-conv5') # GASCA2 without W
 ENCODERS = ('gasca1', 'gasca2', 'gasca1-still', 'gasca2-bn') # what classifiers start at
 VARIED = 3 # seeds train the variants, too
@@ -116,7 +116,7 @@ def changes(
     new = {k:v for k, v in now.items() if v!=was.get(k)}
     return {k:v for k, v in new.items() if k!='tune_D'} # it reaches nothing
 
-# %% ../../nbs/05a_variants.ipynb #83ad7734
+# %% ../../nbs/05a_variants.ipynb #13d222a0
 def against(
     runs:dict, # Seed -> pretraining of a variant
     base:dict, # Seed -> pretraining of its model
@@ -145,7 +145,7 @@ def variants(runs:Runs)->pd.DataFrame: # By name: changes, undoes, and what `aga
         rows[variant] = facts|against(seeds, base)
     return pd.DataFrame(rows).T
 
-# %% ../../nbs/05a_variants.ipynb #b052dbfe
+# %% ../../nbs/05a_variants.ipynb #49d31777
 def variants_table(runs:Runs)->pd.DataFrame:
     "Write `variants` as text."
     v = variants(runs)
@@ -172,7 +172,7 @@ def deviations_table(runs:Runs)->pd.DataFrame:
         t.loc[i, 'effect'] = '; '.join(effects)
     return t.rename(columns=dict(effect='effect of undoing it'))
 
-# %% ../../nbs/05a_variants.ipynb #2c7074d2
+# %% ../../nbs/05a_variants.ipynb #6d5ad3bb
 PAIR = dict(encoder=int, decoder=int)
 EPOCH = dict(step=int, phase=str, l1=NUMBER, d_real=NUMBER, d_fake=NUMBER)
 SIZES = dict(nf=int, px=int, epochs=int, finetune=int, w=NUMBER, d_max=NUMBER)
