@@ -6,7 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT/'tools'))
-import counters # noqa: E402
+import counters
 
 @pytest.fixture(scope='module')
 def counted(): return {what:value for what, value, _ in counters.measure()}
