@@ -68,7 +68,7 @@ def findings(
 )->dict: # Gap of the template -> text, or claim -> text
     "Compute the numbers of the five findings."
     claims = claims_table(measure(runs))
-    plain = micro_learned(runs, 'cnn2a_image')-micro_learned(beside, 'small_image')
+    plain = micro_learned(beside, 'cnn2a_image')-micro_learned(beside, 'small_image')
     steps = steps_of(runs.first('pretrain_gasca2'))
     return dict(ours=claims.ours.to_dict(), verdict=claims.verdict.to_dict(),
                 steps=100*steps/paper_steps(),

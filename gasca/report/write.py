@@ -120,13 +120,14 @@ def other_run(out # Folder of a report
 def smaller(
     results:Results,
     other:Results|None,
-)->dict: # preset, image, person; empty where no run beside has it
-    "Return what the small plain CNN gets right, here or in the run beside."
+)->dict: # preset; small, cnn2a, resnet34: shares by split; empty where neither run has it
+    "Return what the small plain CNN and its rivals get right, here or in the run beside."
     for run in filter(None, (results, other)):
         means = run['recognition']['means']
         if SHOWN['small'] in means['image']:
-            shares = {split:means[split][SHOWN['small']] for split in means}
-            return dict(shares, preset=run.head['preset'])
+            shown = {m:{split:means[split][SHOWN[m]] for split in means}
+                     for m in ('small', 'cnn2a', 'resnet34')}
+            return dict(shown, preset=run.head['preset'])
     return {}
 
 # %% ../../nbs/10_report.ipynb #6971da94
