@@ -88,7 +88,7 @@ def test_imports_run_down_only():
 
 def test_contributing_names_what_the_notebooks_hold():
     text = (ROOT/'CONTRIBUTING.md').read_text(encoding='utf-8')
-    said = re.findall(r'`([A-Z]+)` (?:in|of) \[[\w/]+\]\((nbs/[\w/]+\.ipynb)\)', text)
+    said = re.findall(r'`([A-Z_]+)` (?:in|of) \[[\w/]+\]\((nbs/[\w/]+\.ipynb)\)', text)
     assert len(said)>=2
     for constant, notebook in said:
         assert any(re.search(rf'^{constant} = ', ''.join(c['source']), re.M)
