@@ -30,10 +30,11 @@ attack: .venv/ready # kills in every step, a full disk, damaged files: half an h
 lab: .venv/ready # read and run the notebooks, from their index on
 	$(BIN)/jupyter lab --ServerApp.root_dir=. nbs/index.ipynb
 
-report: .venv/ready # the reports again, from the run files alone; the last one is reports/README.md, too
+report: .venv/ready # the reports and the README's results again, from the run files alone; the last is reports/README.md, too
 	$(BIN)/gasca_report reports/quick
 	$(BIN)/gasca_report reports/standard
 	$(BIN)/gasca_report reports/full
+	$(BIN)/python -c 'from gasca.report.readme import fill_readme; print(fill_readme())'
 
 article: .venv/ready # reports/article.pdf: the published run on four printed pages
 	$(BIN)/gasca_article

@@ -21,3 +21,7 @@ def __getattr__(name):
     "Import a name of `gasca` when it is first asked for."
     if name not in _MODULES: raise AttributeError(f"module 'gasca' has no attribute {name!r}")
     return getattr(import_module(f'gasca.{_MODULES[name]}'), name)
+
+def __dir__():
+    "List the names that a user needs, so that they can be completed."
+    return sorted({*globals(), *_MODULES})

@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 
 # %% ../nbs/00a_command.ipynb #d878e826
-HOME = dict(gasca_replicate='replicate', gasca_publish='replicate',
+HOME = dict(gasca_replicate='replicate', gasca_publish='publish',
             gasca_render='faces', gasca_corpora='corpora', gasca_report='report.write',
             gasca_article='report.article', gasca_cards='use.cards', gasca_page='use.page',
             gasca_normalize='use.photo') # command -> module of gasca

@@ -14,7 +14,7 @@ author = 'The GASCA replication authors'
 copyright = f'2026 onwards, {author}. Apache-2.0'
 extensions = ['myst_nb']
 root_doc = 'README'
-include_patterns = ['README.md', 'CONTRIBUTING.md', 'nbs/**', 'reports/**']
+include_patterns = ['README.md', 'INSTALL.md', 'CONTRIBUTING.md', 'nbs/**', 'reports/**']
 exclude_patterns = ['.*', '**/.ipynb_checkpoints', 'gasca', 'tests', 'tools', 'data', 'models',
                     'replication', '_site', 'site', 'gasca.egg-info']
 html_theme = 'furo'
@@ -97,26 +97,32 @@ def read_notebook(text):
 
 # --- what stands in the margin
 
-def pages(folder, pattern='*.ipynb'):
-    return [f.relative_to(ROOT).with_suffix('').as_posix()
-            for f in sorted((ROOT/folder).glob(pattern))]
+def groups():
+    "Return the groups of notebooks that nbs/index.ipynb lists: heading -> pages."
+    nb = nbformat.read(ROOT/'nbs'/'index.ipynb', as_version=4)
+    text = '\n'.join(cell.source for cell in nb.cells if cell.cell_type=='markdown')
+    parts = [part.partition('\n') for part in re.split(r'^## ', text, flags=re.M)[1:]]
+    rows = {name:re.findall(r'^\| \[[^]]+\]\((.+)\.ipynb\)', body, re.M) for name, _, body in parts}
+    return {name:[f'nbs/{page}' for page in found] for name, found in rows.items() if found}
+
+def report_pages():
+    "Return the pages of the published reports."
+    presets = ('quick', 'standard', 'full')
+    found = [f for preset in presets for f in sorted((ROOT/'reports'/preset).glob('*.md'))]
+    pages = [f.relative_to(ROOT).with_suffix('').as_posix() for f in found]
+    return ['reports/README', *pages, 'reports/speed', 'reports/LOG']
 
 def toctree(caption, names):
+    "Write a group of pages for the margin."
     lines = ['', '```{toctree}', ':hidden:', f':caption: {caption}', '', *names, '```', '']
     return '\n'.join(lines)
 
 def add_contents(app, name, source):
     "Append the list of pages to the first one; it is in no file, as GitHub would show it."
     if name!=root_doc: return
-    papers = [page for page in pages('nbs') if page!='nbs/index']
-    presets = ('quick', 'standard', 'full')
-    reports = [p for preset in presets for p in pages(f'reports/{preset}', '*.md')]
-    source[0] += toctree('The paper', ['nbs/index', *papers])
-    source[0] += toctree('The machine', pages('nbs/machine'))
-    source[0] += toctree('The renderer', pages('nbs/faces'))
-    source[0] += toctree('Real corpora', pages('nbs/corpora'))
-    others = ['reports/speed', 'reports/LOG', 'CONTRIBUTING']
-    source[0] += toctree('Reports', ['reports/README', *reports, *others])
+    source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING'])
+    for caption, names in groups().items(): source[0] += toctree(caption, names)
+    source[0] += toctree('Published reports', report_pages())
 
 # --- equations as pictures, drawn while the site is built
 

@@ -16,14 +16,16 @@ from PIL import Image
 
 from gasca.checkpoints import save_model
 from gasca.core import GascaError, load_json, save_json, sha256
-from gasca.corpora import read_folder, verify
+from gasca.corpora import read_corpus, verify
 from gasca.corpora.pictures import open_picture
 from gasca.data import load_corpus
 from gasca.faces import render_corpus
 from gasca.lock import alone
-from gasca.replicate import Plan, Step, gasca_replicate, publish, start, weights_there
+from gasca.plan import Plan, Step
+from gasca.publish import publish_replication
+from gasca.replicate import gasca_replicate, open_folder, weights_there
 from gasca.report.write import write_report
-from gasca.runs import read_run, run_path, save_run
+from gasca.runs import PACKED, Runs, pack, read_run, run_path, save_run, unpack
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
@@ -34,7 +36,7 @@ UNCHECKED = {k:v for k, v in os.environ.items() if k!='PYTHONPATH'}
 def finished(tmp_path):
     "The published run as a finished replication: with what steps.json says of its files."
     out = tmp_path/'out'
-    shutil.copytree(QUICK/'runs', out/'runs')
+    unpack(QUICK, out)
     for path in QUICK.glob('*_seed*.png'): shutil.copy(path, out)
     files = {str(f.relative_to(out)):sha256(f) for f in out.rglob('*') if f.is_file()}
     save_json(out/'steps.json', {'10_report':dict(key='', files=files)})
@@ -95,6 +97,21 @@ def test_a_report_names_file_and_field(damage, says, finished):
     assert says in message and '.json' in message and '\n' not in message, message
     assert not (finished/'README.md').exists()
 
+LINES = {'edited':lambda line: line.replace(b'Rendered', b'Drawn'), 'cut':lambda line: line[:-9],
+         'renamed':lambda line: line.replace(b'"seed": 0,', b'"seed": 7,'),
+         'empty':lambda line: b'', 'doubled':lambda line: line+b'\n'+line}
+
+@pytest.mark.parametrize('spoil', LINES.values(), ids=LINES)
+def test_a_spoilt_line_of_packed_runs_is_named(spoil, finished):
+    pack(Runs.of(finished), finished)
+    shutil.rmtree(finished/'runs')
+    lines = (finished/PACKED).read_bytes().splitlines()
+    lines[2] = spoil(lines[2])
+    (finished/PACKED).write_bytes(b'\n'.join(lines)+b'\n')
+    with pytest.raises(GascaError, match=r'line [34] of \S+runs.jsonl (was|is|tells)') as e:
+        write_report(finished)
+    assert '\n' not in str(e.value) and not (finished/'README.md').exists()
+
 STEPS = ('[]', 'null', '{"a": null}', '{"a": {"key": "k"}}', '{"a": {"key": "k", "files": []}}',
          '{"a": {"key": "k", "files": {"../../x": "0"}}}',
          '{"a": {"key": "k", "files": {"/x": ""}}}')
@@ -103,18 +120,19 @@ STEPS = ('[]', 'null', '{"a": null}', '{"a": {"key": "k"}}', '{"a": {"key": "k",
 def test_a_wrong_list_of_steps_deletes_nothing(text, finished):
     before = {f for f in finished.rglob('*')}
     (finished/'steps.json').write_text(text)
-    with pytest.raises(GascaError, match='does not list finished steps'): start(finished)
+    with pytest.raises(GascaError, match='does not list finished steps'): open_folder(finished)
     assert {f for f in finished.rglob('*')}==before
 
 def test_an_edited_run_is_not_published(finished):
     edit(finished, 'cnn1_image', 'result.train', 100.)
     with pytest.raises(GascaError, match='cnn1_image_seed0.json in .* not what was made'):
-        publish(finished, 'standard')
+        publish_replication(finished, 'standard')
 
 def test_exchanged_weights_are_put_aside_and_made_again(tmp_path, monkeypatch):
     import torch
     monkeypatch.setenv('GASCA_MODELS', str(tmp_path))
-    plan, step = Plan('smoke', [0], tmp_path/'out'), Step('05_pretrain', 1, dict(model='m', seed=0))
+    plan = Plan('smoke', [0], tmp_path/'out')
+    step = Step('05_pretrain', 1, dict(model='m', seed=0), ('pretrain_m',))
     file = tmp_path/'smoke'/'m.safetensors'
     save_model(file, dict(w=torch.ones(2)))
     save_json(plan.out/'notebooks'/f'{step.name}.ipynb', {})
@@ -157,7 +175,7 @@ def test_escape_codes_in_names_are_left_out_and_shown_escaped(tmp_path):
         (tmp_path/'happy').mkdir(exist_ok=True)
         (tmp_path/'happy'/name).write_bytes(b'x')
     os.symlink('happy/loop.png', tmp_path/'happy'/'loop.png')
-    table, skipped = read_folder(tmp_path)
+    table, skipped = read_corpus('folder', tmp_path)
     assert table.source.tolist()==['happy/good.png']
     said = {x['file']:x['reason'] for x in skipped}
     assert all(said[f'happy/{shown}']=='control characters in its name' for shown in NAMES.values())
@@ -171,9 +189,10 @@ STUB = '''
 import sys
 from pathlib import Path
 import gasca.replicate as command
+from gasca import runner
 class Short(command.Plan):
     def steps(self): return [command.Step('demo', 1)]
-command.Plan, command.corpora_key, command.QUIET = Short, lambda plan: '', 1
+command.Plan, command.corpora_key, runner.QUIET = Short, lambda plan: '', 1
 command.compared = lambda plan: ''
 command.gasca_replicate()
 '''

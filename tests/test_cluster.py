@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from test_replicate import ROOT, SCRIPT, UNCHECKED, finish, results
 
 from gasca.core import load_json, save_json
-from gasca.replicate import Plan, files_of, needs
+from gasca.plan import Plan
 
 distributed = pytest.importorskip(
     'distributed', reason="distributed is not installed: pip install -e '.[cluster]'")
@@ -49,8 +49,7 @@ def name_of(step): return step.notebook+step.parameters.get('model', '')
 
 def made(step):
     "The files that a step leaves beside its notebook."
-    files = files_of(Plan('smoke', [0], Path('out')), step)
-    return [f.relative_to('out').as_posix() for f in files if f.suffix!='.ipynb']
+    return [name for name in step.leaves if not name.endswith('.ipynb')]
 
 @pytest.fixture
 def project(tmp_path):
@@ -64,7 +63,8 @@ def project(tmp_path):
         cells[0].metadata['tags'] = ['parameters']
         nb = new_notebook(cells=cells, metadata=dict(kernelspec=kernel))
         save_json(root/'nbs'/f'{notebook}.ipynb', nb)
-    reads = {name_of(s):[f for other in needs(s, STEPS) for f in made(other)] for s in STEPS}
+    reads = {name_of(s):[f for other in STEPS if other.name in s.needs for f in made(other)]
+             for s in STEPS}
     told = {name_of(s):dict(makes=made(s), reads=reads[name_of(s)]) for s in STEPS}
     save_json(root/'nbs'/'steps.json', told)
     return root

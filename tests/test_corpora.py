@@ -21,8 +21,7 @@ from PIL import Image
 
 from gasca.core import GascaError, data_dir, rng
 from gasca.corpora import (
-    gasca_corpora, get_corpus, prepare, read, read_ckplus, read_feedtum, read_folder, read_jaffe,
-    read_kdef, read_multipie, recognise, stand_in, verify)
+    gasca_corpora, get_corpus, prepare, read, read_corpus, recognise, stand_in, verify)
 from gasca.corpora.crop import Crops, Photos, crop, find_crops, find_face
 from gasca.corpora.pictures import open_picture
 from gasca.corpora.prepare import subsample
@@ -109,7 +108,7 @@ def test_multipie_table(tmp_path):
     put(tmp_path, *SHOTS, *UNWANTED, 'meta/._x', 'session01/001_01_01_51_05.png')
     people = b'108 57 Female 1 1 0 0\n1 1970 Male 1 0 0 1\n'
     put(tmp_path, 'meta/subject_list.txt', data=people)
-    table, skipped = read_multipie(tmp_path)
+    table, skipped = read_corpus('multipie', tmp_path)
     assert list(table.columns)==COLUMNS
     columns = 'person sex session recording expression yaw pitch camera light'.split()
     assert said(table, *columns)==SHOTS
@@ -120,7 +119,7 @@ def test_multipie_table(tmp_path):
 def test_thirteen_cameras(tmp_path):
     cameras = '240 010 200 190 041 050 051 140 130 080 090 120 110'.split()
     put(tmp_path, *[f'001_01_01_{c}_05.png' for c in cameras])
-    table = read_multipie(tmp_path).table
+    table = read_corpus('multipie', tmp_path).table
     assert dict(zip(table.camera, table.yaw))==dict(zip(cameras, range(90, -91, -15)))
     assert sorted(subsample(table).yaw)==list(range(-60, 61, 15))
 
@@ -128,7 +127,7 @@ def test_kdef_table(tmp_path):
     good = 'AF01ANFL.JPG AF01AFS.JPG BM35SUHR.jpg AM31H.JPG AF31SAHL.JPG'.split()
     bad = 'AF31V.JPG AF36ANS.JPG AF02XXS.JPG .DS_Store'.split()
     put(tmp_path, *[f'KDEF/{x[:4]}/{x}' for x in good+bad[:3]], 'KDEF/.DS_Store')
-    table, skipped = read_kdef(tmp_path)
+    table, skipped = read_corpus('kdef', tmp_path)
     rows = said(table, 'person', 'sex', 'session', 'expression', 'yaw', 'camera')
     assert names_of(rows)=={
         'AF01ANFL.JPG': ('F01', 'F', 'A', 'A', -90, 'FL'),
@@ -155,7 +154,7 @@ def test_ckplus_table(tmp_path, labels, images):
         put(tmp_path, file, data=f'   {code:.7e}\n'.encode())
     put(tmp_path, f'{images}/S020/001/S020_001_00000001.png', f'{images}/.DS_Store')
     (tmp_path/labels/'S020/001').mkdir(parents=True)
-    table, skipped = read_ckplus(tmp_path)
+    table, skipped = read_corpus('ckplus', tmp_path)
     frames = zip(table.person, table.recording, table.expression, table.source.str[-6:-4])
     assert sorted(frames)==[
         ('S005', '001', 'D', '11'), ('S005', '001', 'N', '01'), ('S010', '002', 'N', '01'),
@@ -173,7 +172,7 @@ def test_ckplus_table(tmp_path, labels, images):
 
 def test_jaffe_table(tmp_path):
     put(tmp_path, 'KA.AN1.39.tiff', 'YM.FE3.67.tiff', 'NA.SU2.5.TIF', 'README_FIRST.txt')
-    table, skipped = read_jaffe(tmp_path)
+    table, skipped = read_corpus('jaffe', tmp_path)
     assert said(table, 'person', 'sex', 'recording', 'expression')=={
         'KA.AN1.39.tiff': ('KA', 'F', '1', 'A'),
         'YM.FE3.67.tiff': ('YM', 'F', '3', 'F'),
@@ -183,7 +182,7 @@ def test_jaffe_table(tmp_path):
 def test_feedtum_table(tmp_path):
     root = tmp_path/'FEEDTUM'
     put(root, *[f'Happiness/0001_2/p_{i}.jpg' for i in range(30)], 'Happiness/loose.jpg')
-    table, skipped = read_feedtum(root)
+    table, skipped = read_corpus('feedtum', root)
     rows = said(table, 'person', 'recording', 'expression')
     assert rows=={'Happiness/0001_2/p_20.jpg': ('0001', '2', 'H')}
     assert table.yaw.isna().all()
@@ -192,7 +191,7 @@ def test_feedtum_table(tmp_path):
 def test_folder_table(tmp_path):
     photos = 'Été 2024/Surprised/moi et toi.png', 'Sa/Ann/y.png', 'Été 2024/hapy/x.png'
     put(tmp_path, *photos)
-    table, skipped = read_folder(tmp_path)
+    table, skipped = read_corpus('folder', tmp_path)
     assert said(table, 'person', 'expression')=={photos[0]: ('', 'Su'), photos[1]: ('Ann', 'Sa')}
     assert [*reasons(skipped)]==[photos[2]]
 
@@ -303,7 +302,7 @@ def test_large_but_no_attack(tmp_path): # between one and two times the limit Pi
 
 def test_wrong_class_folder(tmp_path):
     put(tmp_path, 'faces/happy/AF01HAS.JPG', 'faces/happy/AF02ANS.JPG')
-    table, skipped = read_kdef(tmp_path)
+    table, skipped = read_corpus('kdef', tmp_path)
     assert table.source.tolist()==['faces/happy/AF01HAS.JPG']
     why = {'faces/happy/AF02ANS.JPG': 'its name says A, its folder H'}
     assert reasons(skipped)==why
@@ -318,7 +317,7 @@ def test_links_are_not_followed(tmp_path):
         'AF04ANS.JPG': ('nowhere', 'link that leads nowhere'),
         'loop': ('..', 'link within the folder')}
     for name, (to, _) in links.items(): os.symlink(to, tmp_path/'in/KDEF'/name)
-    table, skipped = read_kdef(tmp_path/'in')
+    table, skipped = read_corpus('kdef', tmp_path/'in')
     assert table.source.tolist()==['KDEF/AF01ANS.JPG']
     assert names_of(reasons(skipped))=={name: why for name, (_, why) in links.items()}
 
@@ -330,19 +329,19 @@ def test_two_versions(tmp_path):
 
 def test_one_file_twice_is_no_version(tmp_path):
     put(tmp_path, *[f'KDEF/AF{i:02}ANS.JPG' for i in range(1, 20)], 'copy/AF01ANS.JPG')
-    table, skipped = read_kdef(tmp_path)
+    table, skipped = read_corpus('kdef', tmp_path)
     assert len(table)==19
     assert sum(r.startswith('same picture as') for r in reasons(skipped).values())==1
 
 def test_odd_names(tmp_path):
     put(tmp_path, 'a b/ünï/AF01ANS.JPG')
     (tmp_path/'a b'/os.fsdecode(b'AF02ANS\xff.JPG')).write_bytes(b'x')
-    assert read_kdef(tmp_path).table.source.tolist()==['a b/ünï/AF01ANS.JPG']
+    assert read_corpus('kdef', tmp_path).table.source.tolist()==['a b/ünï/AF01ANS.JPG']
     found = recognise(tmp_path)
     assert 'name is not UTF-8' in reasons(found['kdef'].skipped+found[''].skipped).values()
 
 def test_kdef_at_full_size(tmp_path):
-    table, skipped = verify(read_kdef(make_kdef(tmp_path)).table, tmp_path)
+    table, skipped = verify(read_corpus('kdef', make_kdef(tmp_path)).table, tmp_path)
     assert len(table)==4890
     assert {x['reason'] for x in skipped}=={'black'}
     front = subsample(table)
@@ -428,7 +427,7 @@ def test_faces_that_were_found_are_not_looked_for_again(disk, prepared, tmp_path
     monkeypatch.setattr(FIND, counted)
     prepare('jaffe', disk[0], out=tmp_path)
     assert bytes_of(next(tmp_path.iterdir()))==bytes_of(folder_of(prepared['jaffe']))
-    assert len(calls)==len(read_jaffe(disk[0]).table)-2*n
+    assert len(calls)==len(read_corpus('jaffe', disk[0]).table)-2*n
 
 def test_cache_is_used_and_follows_the_files(tmp_path, monkeypatch):
     root, out = tmp_path/'NAO', tmp_path/'o'
@@ -515,7 +514,7 @@ def test_kdef_side_is_measured(left, right, mirrored, tmp_path):
     assert dict(zip(c.table.camera, c.table.yaw))=={left: -45, right: 45}
 
 def test_one_crop_for_all_lights(disk):
-    table = read_multipie(disk[0]).table
+    table = read_corpus('multipie', disk[0]).table
     box = find_crops(Photos('multipie', disk[0], table)).box
     t = table.assign(x=box[:, 0], y=box[:, 1], half=box[:, 2])
     moments = t.groupby(['person', 'session', 'recording', 'camera'])
@@ -523,7 +522,7 @@ def test_one_crop_for_all_lights(disk):
     assert t.groupby('camera').half.nunique().max()==1
 
 def test_framing_is_the_rendered_one(disk):
-    table = read_multipie(disk[0]).table
+    table = read_corpus('multipie', disk[0]).table
     table = table[table.person!='014'].reset_index(drop=True)
     box = find_crops(Photos('multipie', disk[0], table)).box
     side = 85 # half of the face that was pasted
@@ -629,7 +628,7 @@ def test_unreadable_folders(tmp_path, monkeypatch):
 
     put(tmp_path, 'KDEF/AF01ANS.JPG', 'KDEF/locked/AF02ANS.JPG')
     monkeypatch.setattr(os, 'scandir', locked)
-    table, skipped = read_kdef(tmp_path)
+    table, skipped = read_corpus('kdef', tmp_path)
     assert len(table)==1
     assert reasons(skipped)=={'KDEF/locked': 'folder cannot be read (Permission denied)'}
     (tmp_path/'closed').mkdir()

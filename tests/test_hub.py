@@ -87,6 +87,11 @@ def test_what_the_hub_has_not_is_one_line(hub, tmp_path):
     said = ask(hub, tmp_path/'cache', 'someone/faces')
     assert len(said)==1 and said[0].startswith('refused: someone/faces is neither here nor')
 
+@pytest.mark.parametrize('name', ['some one/faces', 'someone/fa--ces'])
+def test_a_name_that_the_hub_forbids_is_one_line(name, hub, tmp_path):
+    said = ask(hub, tmp_path/'cache', name)
+    assert len(said)==1 and said[0].startswith(f'refused: {name} is neither here nor')
+
 def test_weights_of_another_card_are_refused(hub, tmp_path):
     card = json.loads((hub.folder/'model.json').read_text(encoding='utf-8'))
     (hub.folder/'model.json').write_text(json.dumps(card|dict(sha256='0'*64)), encoding='utf-8')

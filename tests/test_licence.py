@@ -11,8 +11,9 @@ from gasca.report import article
 from gasca.report import write as report
 from gasca.use import cards, page
 from gasca import replicate as command
-from gasca.replicate import gasca_publish, gasca_replicate
-from gasca.runs import read_run, run_path, save_run
+from gasca.publish import gasca_publish
+from gasca.replicate import gasca_replicate
+from gasca.runs import PACKED, Runs, read_run, run_path, save_run, unpack
 
 ROOT = Path(__file__).parent.parent
 SEEN = [('pretrain_gasca2', 'rendered', False), ('cnn1_person', 'rendered', 'partly'),
@@ -49,7 +50,7 @@ def refusal(f, capsys, **arguments):
 @pytest.mark.parametrize('name, key, value', SEEN)
 def test_nothing_real_is_published(name, key, value, finished, clone, capsys): # noqa: F811
     gasca_publish(preset='quick', out=str(finished))
-    assert (clone/'reports'/'quick'/'runs'/f'{name}_seed0.json').is_file()
+    assert name in Runs.of(clone/'reports'/'quick')
     shutil.rmtree(clone/'reports')
     retell(finished, name, key, value)
     said = refusal(gasca_publish, capsys, preset='quick', out=str(finished))
@@ -59,7 +60,7 @@ def test_nothing_real_is_published(name, key, value, finished, clone, capsys): #
 @pytest.mark.parametrize('name, key, value', SEEN[:3])
 def test_no_card_is_written_for_weights_that_saw_photographs(name, key, value, clone, monkeypatch,
                                                             capsys):
-    shutil.copytree(ROOT/'reports'/'full'/'runs', clone/'reports'/'full'/'runs')
+    unpack(ROOT/'reports'/'full', clone/'reports'/'full')
     retell(clone/'reports'/'full', name, key, value)
     written = []
     monkeypatch.setattr(cards, 'atomic', written.append)
@@ -70,6 +71,8 @@ def test_no_card_is_written_for_weights_that_saw_photographs(name, key, value, c
 def photographed(clone):
     "A published run, of which one file says that it has seen photographs."
     shutil.copytree(ROOT/'reports'/'full', clone/'reports'/'full')
+    unpack(ROOT/'reports'/'full', clone/'reports'/'full')
+    (clone/'reports'/'full'/PACKED).unlink(missing_ok=True)
     retell(clone/'reports'/'full', *SEEN[0])
     return clone/'reports'
 

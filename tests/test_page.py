@@ -16,7 +16,7 @@ from gasca.faces.people import person
 from gasca.faces.plans import make_take, plan
 from gasca.faces.studio import capture
 from gasca.use.models import EmotionClassifier
-from gasca.use.page import NETS, PAGE, RUN, packed, target_of
+from gasca.use.page import NETS, NODE_SCRIPT, PAGE, packed, target_of
 
 ROOT = Path(__file__).parent.parent
 PLAYGROUND = ROOT/'reports'/'playground.html'
@@ -100,7 +100,7 @@ def test_its_own_network_judges_alike(judged, tmp_path):
     one = faces()[-1].reshape(-1, 48, 48)
     (tmp_path/'weights').write_bytes(packed('cnn2a'))
     (tmp_path/'faces').write_bytes(one.tobytes())
-    command = ['node', '-e', RUN, PAGE/'gasca.js', tmp_path/'weights', tmp_path/'faces']
+    command = ['node', '-e', NODE_SCRIPT, PAGE/'gasca.js', tmp_path/'weights', tmp_path/'faces']
     made = subprocess.run(command, capture_output=True, check=True).stdout
     says = np.frombuffer(made, np.uint8).reshape(-1, 7) # probabilities, in 255ths
     assert np.abs(says-255*judged[-1].reshape(-1, 7)).max()<=2

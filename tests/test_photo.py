@@ -115,10 +115,12 @@ def test_what_is_not_there_is_said(tmp_path):
     (tmp_path/'bare').mkdir()
     os.mkfifo(tmp_path/'pipe.png')
     with open(tmp_path/'huge.png', 'wb') as f: f.truncate(10**9) # takes no room
-    why = dict(find_photos([tmp_path/x for x in ('bare', 'gone.jpg', 'pipe.png', 'huge.png')]))
-    found = [why[tmp_path/x] for x in ('bare', 'gone.jpg', 'pipe.png', 'huge.png')]
-    for said, words in zip(found, ('no picture', 'no such file', 'neither', 'larger than')):
-        assert words in said
+    names = 'bare', 'gone.jpg', 'pipe.png', 'huge.png'
+    reports = normalize_photos([tmp_path/x for x in names], tmp_path/'out')
+    for r, words in zip(reports, ('no picture', 'no such file', 'neither', 'too large')):
+        assert len(r.says)==1 and words in r.says[0]
+    found = find_photos([tmp_path/x for x in names])
+    assert [bool(why) for _, why in found]==[True, True, False, False]
 
 def test_nothing_is_written_where_photographs_are(folder, run):
     for out in (folder, folder/'below'):

@@ -14,7 +14,7 @@ from test_replicate import command, kill_when
 
 from gasca.core import GascaError, load_json
 from gasca.data import load_corpus
-from gasca.replicate import publish
+from gasca.publish import publish_replication
 
 BOARD = np.kron(np.indices((4, 4)).sum(0)%2, np.ones((8, 8)))*255 # four by four cells
 PASTE = fixtures.paste
@@ -96,7 +96,7 @@ def test_nothing_of_it_is_published(real, tmp_path, monkeypatch):
     (tmp_path/'settings.ini').touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(GascaError, match='and nothing they touched is published'):
-        publish(real/'out', 'smoke')
+        publish_replication(real/'out', 'smoke')
     assert not (tmp_path/'reports').exists()
 
 def prepared(real):

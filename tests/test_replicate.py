@@ -13,9 +13,11 @@ import pytest
 from gasca.core import GascaError, get_preset, load_json, save_json
 from gasca.faces import render_corpus
 from gasca.paper import PAPER
+from gasca.plan import Plan
 from gasca.pretrain import load_gasca, pretrain, pretrain_together, to_front
-from gasca.replicate import Plan, publish, start
-from gasca.runs import read_run, run_path
+from gasca.publish import publish_replication
+from gasca.replicate import open_folder
+from gasca.runs import Runs, read_run, run_path
 from gasca.train import LITERAL_RECIPE, RECIPE
 
 ROOT = Path(__file__).parent.parent
@@ -112,7 +114,7 @@ def test_killed_and_resumed_gives_the_same_bytes(whole, tmp_path):
 def test_files_of_others_are_refused_and_kept(tmp_path):
     file = run_path(tmp_path, 'recon', 0)
     save_json(file, dict(mine=True))
-    with pytest.raises(GascaError, match='choose another folder'): start(tmp_path)
+    with pytest.raises(GascaError, match='choose another folder'): open_folder(tmp_path)
     assert load_json(file)==dict(mine=True)
     p = command(tmp_path, tmp_path/'models')
     said, _ = p.communicate()
@@ -122,16 +124,19 @@ def test_publish_needs_a_finished_replication(whole, tmp_path, monkeypatch):
     (tmp_path/'nbs').mkdir()
     (tmp_path/'settings.ini').touch()
     monkeypatch.chdir(tmp_path)
-    publish(whole/'out', 'smoke')
+    publish_replication(whole/'out', 'smoke')
     published = tmp_path/'reports'/'smoke'
-    parts = ('dose', 'opponent') # kept while a step runs
+    parts = ('runs', 'dose', 'opponent') # packed, or kept while a step runs
     assert results(published)==[f for f in results(whole/'out') if f.parts[0] not in parts]
-    assert not {'notebooks', 'steps.json', 'timings.json'} & {f.name for f in published.iterdir()}
+    assert Runs.of(published)==Runs.of(whole/'out')
+    own = {'notebooks', 'runs', 'steps.json', 'timings.json'}
+    assert not own & {f.name for f in published.iterdir()}
     half = shutil.copytree(whole/'out', tmp_path/'half')
     steps = load_json(half/'steps.json')
     steps.pop('10_report')
     save_json(half/'steps.json', steps)
-    with pytest.raises(GascaError, match='no finished replication'): publish(half, 'smoke')
+    with pytest.raises(GascaError, match='no finished replication'):
+        publish_replication(half, 'smoke')
 
 BAD = [(['--preset', 'fast'], 'unknown preset'), (['--preset', 'published'], 'unknown preset'),
        (['--seeds', 'x'], 'not a list of numbers'), (['--seeds', '3-1'], 'empty')]

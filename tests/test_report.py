@@ -1,5 +1,6 @@
-"The committed reports follow from the committed run files, without torch; a wrong file is named."
+"The committed reports follow from the committed run files; a wrong file is named."
 import copy
+import json
 import os
 import shutil
 import subprocess
@@ -8,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gasca.core import GascaError, load_json, sha256
-from gasca.report.results import read_runs
+from gasca.core import GascaError, sha256
+from gasca.report.measures import read_runs
 from gasca.report.write import write_report
-from gasca.runs import Runs, run_path, save_run
+from gasca.runs import Runs, run_path, save_run, unpack
 
 ROOT = Path(__file__).parent.parent
 QUICK = ROOT/'reports'/'quick'
@@ -20,11 +21,11 @@ PRESETS = ('quick', 'standard', 'full')
 def copied(preset, to):
     "Copy a report's run files and the pictures of 06_recon."
     source, folder = ROOT/'reports'/preset, to/'reports'/preset
-    shutil.copytree(source/'runs', folder/'runs')
+    unpack(source, folder)
     for path in source.glob('*_seed*.png'): shutil.copy(path, folder)
     beside = 'standard' if preset=='full' else 'full' # which a report reads, too
     other = folder.with_name(beside)
-    if not other.exists(): shutil.copytree(ROOT/'reports'/beside/'runs', other/'runs')
+    if not other.exists(): unpack(ROOT/'reports'/beside, other)
     return folder
 
 def edited(to, name, change, seed=0):
@@ -47,7 +48,7 @@ def test_the_committed_report_is_what_its_run_files_give(preset, tmp_path):
 def test_every_committed_run_file_is_sound(preset):
     assert len(read_runs(ROOT/'reports'/preset)['recon'])==dict(quick=1, standard=5, full=5)[preset]
 
-def test_a_report_loads_neither_torch_nor_the_renderer_and_opens_no_network(tmp_path):
+def test_a_report_loads_no_renderer_and_opens_no_network(tmp_path):
     folder = copied('quick', tmp_path)
     code = f'''
 import socket, sys
@@ -55,7 +56,7 @@ def no_network(*args): raise OSError('a report opened the network')
 socket.socket.connect = no_network
 from gasca.report.write import gasca_report
 gasca_report(out={str(folder)!r})
-assert not {{'torch', 'warp', 'anny', 'cv2'}}&set(sys.modules), sys.modules
+assert not {{'warp', 'anny', 'cv2'}}&set(sys.modules), sys.modules
 '''
     env = dict(os.environ, PYTHONPATH=str(ROOT), MPLBACKEND='Agg')
     done = subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=env, capture_output=True,
@@ -120,5 +121,7 @@ def test_a_run_of_another_seed_asks_for_the_rest_of_it(tmp_path):
     with pytest.raises(GascaError, match=r'seed1\.json is missing'): read_runs(folder)
 
 def test_run_files_name_no_place_and_no_time():
-    for path in ROOT.glob('reports/*/runs/*.json'):
-        assert set(load_json(path))=={'inputs', 'result', 'versions', 'digest'}, path.name
+    for path in ROOT.glob('reports/*/runs.jsonl'):
+        for line in path.read_text(encoding='utf-8').splitlines():
+            fields = {'name', 'seed', 'inputs', 'result', 'versions', 'digest'}
+            assert set(json.loads(line))==fields, path

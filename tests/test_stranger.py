@@ -13,9 +13,9 @@ CONTROLS = ('random', 'alg2', 'lsuv', 'shuffled', 'random-bn', 'still')
 
 def results(preset, name):
     "The results of a run by seed."
-    paths = (ROOT/'reports'/preset/'runs').glob(f'{name}_seed*.json')
-    runs = [json.loads(path.read_text(encoding='utf-8')) for path in paths]
-    return {run['inputs']['seed']:run['result'] for run in runs}
+    lines = (ROOT/'reports'/preset/'runs.jsonl').read_text(encoding='utf-8').splitlines()
+    runs = [run for run in map(json.loads, lines) if run['name']==name]
+    return {run['seed']:run['result'] for run in runs}
 
 def has_learned(r):
     "Whether 60 % of its training images are right; CFE runs before 29 November 2026 keep no share."
@@ -49,8 +49,8 @@ def c3(preset):
     return [max(worst_ratio(recon[s][m]) for m in ('gasca1', 'gasca2')) for s in sorted(recon)]
 
 def printed(preset, claim):
-    "The values by seed in the report's folded table."
-    text = (ROOT/'reports'/preset/'README.md').read_text(encoding='utf-8')
+    "The values by seed in the report's table of rules."
+    text = (ROOT/'reports'/preset/'method.md').read_text(encoding='utf-8')
     rows = [line for line in text.splitlines() if line.startswith(f'| {claim} ')]
     by_seed = rows[1].split('|')[6]
     return [float(x) for x in re.findall(r'[+-]?\d+\.\d+', by_seed)]
@@ -98,4 +98,4 @@ def test_the_small_cnn(preset, split):
 def test_the_published_run_was_made_before_that():
     assert not results('full', 'small_image')
     assert 'The small CNN is left out' in (
-        ROOT/'reports'/'full'/'README.md').read_text(encoding='utf-8')
+        ROOT/'reports'/'full'/'method.md').read_text(encoding='utf-8')

@@ -14,7 +14,7 @@ import sys
 import tokenize
 from pathlib import Path
 
-ROOT = Path(sys.argv[1] if len(sys.argv)>1 else Path(__file__).parents[1])
+ROOT = Path(__file__).parents[1]
 SKIP = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
         tokenize.ENCODING, tokenize.ENDMARKER}
 TESTS = re.compile(r'\b(?:assert|test_\w+)\b')
@@ -81,17 +81,17 @@ def two_meanings(modules):
 
 def words(f): return len(f.read_text(encoding='utf-8').split())
 
-def measure():
+def measure(root=ROOT):
     "Return (what, value, what is wanted) for the whole project."
-    notebooks = [f for f in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts]
-    modules = {'.'.join(f.relative_to(ROOT/'gasca').with_suffix('').parts):
+    notebooks = [f for f in (root/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts]
+    modules = {'.'.join(f.relative_to(root/'gasca').with_suffix('').parts):
                f.read_text(encoding='utf-8')
-               for f in (ROOT/'gasca').rglob('*.py') if f.name!='_modidx.py'}
+               for f in (root/'gasca').rglob('*.py') if f.name!='_modidx.py'}
     rows = [row for f in notebooks for row in exported(f)]
     shares = [f'{100*sum(column)/len(rows):.0f}' for column in zip(*rows)]
     sources = [re.sub(r'^[%!].*', '', s, flags=re.M) for f in notebooks for s, _ in cells(f)]
     kept = [s for f in notebooks for s, _ in cells(f) if re.search(r'^#\| export', s, re.M)]
-    tests = [f.read_text(encoding='utf-8') for f in (ROOT/'tests').rglob('*.py')]
+    tests = [f.read_text(encoding='utf-8') for f in (root/'tests').rglob('*.py')]
     total = sum(len(tokens(source)) for source in modules.values())
     lines = {name:len(source.splitlines()) for name, source in modules.items()}
     own = {name:source for name, source in modules.items() if not name.endswith('__init__')}
@@ -108,10 +108,11 @@ def measure():
         ('public names with two meanings', two_meanings(own), '[]'),
         ('docstrings that begin with "Say"', sum(s.count('    "Say ') for s in modules.values()),
          '0'),
-        ('words, README', words(ROOT/'README.md'), '<= 800'),
-        ('words, front page of the report', words(ROOT/'reports/README.md'), '<= 1500')]
+        ('words, README', words(root/'README.md'), '<= 800'),
+        ('words, front page of the report', words(root/'reports/README.md'), '<= 1500')]
 
 def main():
-    for what, value, wanted in measure(): print(f'{what:42}{value!s:>24}  {wanted}')
+    folder = Path(sys.argv[1]) if len(sys.argv)>1 else ROOT
+    for what, value, wanted in measure(folder): print(f'{what:42}{value!s:>24}  {wanted}')
 
 if __name__=='__main__': main()

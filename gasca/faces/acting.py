@@ -12,16 +12,12 @@ import numpy as np
 
 from ..core import REGISTRY, read_toml
 from ..data import EMOTIONS
+from .head import both
 
 # %% ../../nbs/faces/06_acting.ipynb #4709a604
 _facs = read_toml(REGISTRY.parent/'faces/facs.toml')
-
-def _sides(actions):
-    "Replace the star by Left and by Right."
-    return {name.replace('*', side):weight
-            for name, weight in actions.items() for side in ('Left', 'Right')}
-
-AUS = {int(unit):_sides(actions) for unit, actions in _facs['units'].items()} # -> action -> weight
+AUS = {int(unit):{side:weight for name, weight in actions.items() for side in both(name)}
+       for unit, actions in _facs['units'].items()} # -> facial action -> weight
 
 # %% ../../nbs/faces/06_acting.ipynb #f2efeade
 def _variants(rows): return [{int(unit):p for unit, p in row.items()} for row in rows]
@@ -57,7 +53,7 @@ def draw_actor(
 STILL = 9, 10, 16, 25, 26, 27, 43, 64 # at rest these would open the mouth or close the eyes
 
 def _units(actor, expression, r):
-    "Weight of each action unit in one performance."
+    "Draw the weight of each action unit in a performance."
     weights = dict.fromkeys(AUS, 0.)
     strength = np.clip(r.normal(STRENGTH['mean'], STRENGTH['spread']), .2, 1.3)*actor.expressive
     blend = r.uniform(0, STRENGTH['blend'])

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TEX', 'CLAY', 'Vecs2', 'Longs3', 'NOTHING', 'Look', 'texel', 'Matter', 'skin', 'eyeball', 'matter', 'Sitter',
-           'wearing', 'sitter', 'Posed', 'pose', 'Cameras', 'View', 'Surface', 'direction', 'project', 'double_area',
-           'shares', 'cover', 'Hit', 'hit', 'blend', 'blend_light', 'want', 'shoot', 'photograph']
+           'wearing', 'sitter', 'Posed', 'pose', 'Cameras', 'View', 'direction', 'project', 'barycentric', 'cover',
+           'Hit', 'hit', 'blend', 'want', 'shoot', 'photograph']
 
 # %% ../../nbs/faces/04_camera.ipynb #2fd59d9c
 from dataclasses import dataclass
@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import warp as wp
 
-from .head import EYE, HAIR, MOUTH, SKIN, TEETH, head, towards, turn
+from .head import EYE, HAIR, MOUTH, SKIN, TEETH, centre, read_head, towards, turn
 from .light import Lights, Shading, illuminate
-from .mesh import (Floats2, Floats3, Floats4, Ints, Ints2, Vec, Vecs, Vecs4, arr,
-                              constants, kernel, launch, morph, shell, start, zeros)
+from .mesh import (
+    Floats2, Floats3, Floats4, Ints, Ints2, Vec, Vecs, Vecs4, arr, constants, fill, kernel, launch,
+    morph, shell, start_warp, zeros)
 
 # %% ../../nbs/faces/04_camera.ipynb #624a415d
 @wp.struct
@@ -64,15 +65,15 @@ class Matter:
 
 @wp.func
 def skin(P: Vec, mask: wp.vec4, look: Look):
-    slope = 0.25*wp.max(wp.abs(P[0]) - 0.05, 0.0)
-    if P[2] < look.collar + slope + 0.15*wp.max(P[1], 0.0): return Matter(look.cloth, 0.0, 12.0)
+    slope = 0.25*max(abs(P[0]) - 0.05, 0.0)
+    if P[2] < look.collar + slope + 0.15*max(P[1], 0.0): return Matter(look.cloth, 0.0, 12.0)
     a = wp.lerp(texel(look.tex, P), look.skin, mask[2]) # ears
     a = a*(1.0 + (look.lips - 1.0)*mask[0])*(1.0 - look.rim*mask[1])
     return Matter(wp.lerp(a, look.mouth, mask[3]), look.gloss*(1.0 + mask[0]), 12.0)
 
 @wp.func
 def eyeball(P: Vec, look: Look):
-    from_centre = wp.vec3(wp.abs(P[0]), P[1], P[2]) - look.eye
+    from_centre = Vec(abs(P[0]), P[1], P[2]) - look.eye
     ahead = -wp.normalize(from_centre)[1] # cosine of the angle to the eye's axis
     if ahead > 0.985: return Matter(0.01, 0.5, 60.0) # pupil
     if ahead > 0.906: return Matter(look.iris, 0.5, 60.0)
@@ -83,7 +84,7 @@ def eyeball(P: Vec, look: Look):
 def matter(material: int, P: Vec, mask: wp.vec4, look: Look):
     if material == SKIN: return skin(P, mask, look)
     if material == EYE: return eyeball(P, look)
-    within = look.teeth*wp.exp(-60.0*wp.max(P[1] + 0.09, 0.0)) # darker towards the throat
+    within = look.teeth*wp.exp(-60.0*max(P[1] + 0.09, 0.0)) # darker towards the throat
     if material == TEETH: return Matter(1.5*within, 0.1, 12.0)
     if material == MOUTH: return Matter(wp.lerp(within, look.mouth, mask[3]), 0.02, 12.0)
     if material == HAIR:
@@ -113,11 +114,10 @@ def wearing(
     back=0., # It begins behind this plane, in metres
 ): # The sitter
     "Give a sitter its triangles."
-    h = head()
-    hair = h.material==HAIR
-    strands = h.rest[h.triangles[hair]]
+    h = read_head()
+    _, y, z = h.rest[h.triangles].max(1).T
     worn = np.isin(h.material, (SKIN, EYE, TEETH, MOUTH, *materials))
-    worn[hair] &= (strands[...,2].max(1)>cut)&(strands[...,1].max(1)>back)
+    worn &= (h.material!=HAIR)|(z>cut)&(y>back)
     p.triangles, p.material = arr(h.triangles[worn], int), arr(h.material[worn], int)
     return p
 
@@ -130,10 +130,9 @@ def sitter(
     tone=.5, # Reflectance of the skin
 )->Sitter:
     "Make a person of clay."
-    h = head()
+    h = read_head()
     base = morph(arr(h.vertices, Vec), dict(weights))
-    eyes = base.numpy()[h.part(EYE)]
-    x, y, z = (eyes.max(0)+eyes.min(0))/2
+    x, y, z = centre(base.numpy()[h.part(EYE)])
     origin = np.array([x, y+.075, z-.028]) # between eyes and mouth, and behind them
     return wearing(Sitter(base=base, origin=origin, tone=tone, tex=np.full(TEX, tone),
                           by=zeros(len(base)), look=dict(CLAY, skin=tone)))
@@ -156,6 +155,9 @@ def pose(
     return Posed(v, shell(v, p.by))
 
 # %% ../../nbs/faces/04_camera.ipynb #0513c62a
+Vecs2, Longs3 = wp.array2d(dtype=Vec), wp.array3d(dtype=wp.int64)
+NOTHING = wp.constant(wp.int64(2**62)) # the mark of a sample without a triangle
+
 @dataclass
 class Cameras:
     "C cameras at head height that look at the sitter's origin."
@@ -166,33 +168,14 @@ class Cameras:
     rays:int = 2 # A pixel's side
 
 @wp.struct
-class View: # C cameras on the device
-    origin: Vecs # [C]
+class View: # C cameras before n vertices and t triangles, on the device
+    origin: Vecs # of a camera [C]
     ahead: Vecs
     right: Vecs
     up: Vecs
     half: float # half the picture's side, at distance 1
     rays: int # a pixel's side, in samples
-    side: int # the picture's side, in samples
     background: Floats3 # radiance where there is no head [L,px,px]
-
-def _view(cameras, background):
-    "Cameras on the device."
-    a, out = np.radians(cameras.yaws), towards(np.asarray(cameras.yaws))
-    right = np.stack([np.cos(a), -np.sin(a), 0*a], -1)
-    view = View()
-    view.origin, view.ahead = arr(out*cameras.distance, Vec), arr(-out, Vec)
-    view.right, view.up = arr(right, Vec), arr(np.cross(right, -out), Vec)
-    view.half = cameras.half/cameras.distance
-    view.rays, view.side = cameras.rays, cameras.rays*cameras.px
-    view.background = arr(background)
-    return view
-
-# %% ../../nbs/faces/04_camera.ipynb #42462065
-Vecs2, Longs3 = wp.array2d(dtype=Vec), wp.array3d(dtype=wp.int64)
-
-@wp.struct
-class Surface: # n vertices and t triangles before C cameras
     triangles: Ints2 # [t,3]
     material: Ints # [t]
     normals: Vecs # [n]
@@ -201,164 +184,155 @@ class Surface: # n vertices and t triangles before C cameras
     at: Vecs2 # column and row in samples, and 1/depth, of a vertex [C,n]
     nearest: Longs3 # the mark that stayed on each sample [C,side,side]
 
+def _view(cameras, background):
+    "Return cameras on the device, which see nothing yet."
+    a, out = np.radians(cameras.yaws), towards(np.asarray(cameras.yaws))
+    right = np.stack([np.cos(a), -np.sin(a), 0*a], -1)
+    size = len(a), cameras.rays*cameras.px, cameras.rays*cameras.px
+    return fill(
+        View(), origin=arr(out*cameras.distance, Vec), ahead=arr(-out, Vec), right=arr(right, Vec),
+        up=arr(np.cross(right, -out), Vec), half=cameras.half/cameras.distance, rays=cameras.rays,
+        background=arr(background),
+        nearest=wp.full(size, NOTHING, dtype=wp.int64, device=start_warp()))
+
+# %% ../../nbs/faces/04_camera.ipynb #42462065
 @wp.func
 def direction(view: View, camera: int, row: int, column: int): # of a sample's ray
-    x = (float(column) + 0.5)/float(view.side)*2.0 - 1.0
-    y = 1.0 - (float(row) + 0.5)/float(view.side)*2.0
+    side = float(view.nearest.shape[1])
+    x = (float(column) + 0.5)/side*2.0 - 1.0
+    y = 1.0 - (float(row) + 0.5)/side*2.0
     sideways = (x*view.half)*view.right[camera]
     return wp.normalize(view.ahead[camera] + sideways + (y*view.half)*view.up[camera])
 
 @kernel
-def project(view: View, points: Vecs, surface: Surface):
+def project(points: Vecs, view: View):
     camera, i = wp.tid()
     p = points[i] - view.origin[camera]
     depth = wp.dot(p, view.ahead[camera])
     x = wp.dot(p, view.right[camera])/(depth*view.half)
     y = wp.dot(p, view.up[camera])/(depth*view.half)
-    side = 0.5*float(view.side)
-    surface.at[camera,i] = wp.vec3((1.0 + x)*side - 0.5, (1.0 - y)*side - 0.5, 1.0/depth)
+    side = 0.5*float(view.nearest.shape[1])
+    view.at[camera,i] = Vec((1.0 + x)*side - 0.5, (1.0 - y)*side - 0.5, 1.0/depth)
 
 # %% ../../nbs/faces/04_camera.ipynb #60aef244
-NOTHING = wp.constant(wp.int64(2**62)) # the mark of a sample without a triangle
-
 @wp.func
-def double_area(a: Vec, b: Vec, x: float, y: float): # of a triangle with a corner at (x,y)
-    return (a[0] - x)*(b[1] - y) - (b[0] - x)*(a[1] - y)
-
-@wp.func
-def shares(a: Vec, b: Vec, c: Vec, row: int, column: int): # their sum is 1/depth
-    x = float(column)
-    y = float(row)
-    u = double_area(b, c, x, y)
-    v = double_area(c, a, x, y)
-    w = double_area(a, b, x, y)
-    return (1.0/(u + v + w))*wp.vec3(u*a[2], v*b[2], w*c[2])
+def barycentric(a: Vec, b: Vec, c: Vec, row: int, column: int): # shares; their sum is 1/depth
+    p = Vec(float(column), float(row), 0.0)
+    u = wp.cross(b - p, c - p)[2]
+    v = wp.cross(c - p, a - p)[2]
+    w = wp.cross(a - p, b - p)[2]
+    return (1.0/(u + v + w))*Vec(u*a[2], v*b[2], w*c[2])
 
 @kernel
-def cover(surface: Surface):
+def cover(view: View):
     camera, t = wp.tid()
-    a = surface.at[camera,surface.triangles[t,0]]
-    b = surface.at[camera,surface.triangles[t,1]]
-    c = surface.at[camera,surface.triangles[t,2]]
-    low = wp.min(wp.min(a, b), c)
-    high = wp.max(wp.max(a, b), c)
-    last = surface.nearest.shape[1] - 1
-    for row in range(wp.max(int(wp.ceil(low[1])), 0), wp.min(int(wp.floor(high[1])), last) + 1):
-        left = wp.max(int(wp.ceil(low[0])), 0)
-        for column in range(left, wp.min(int(wp.floor(high[0])), last) + 1):
-            share = shares(a, b, c, row, column)
-            if wp.min(share) > -1.0e-6: # rounding must not open a gap between two triangles
+    at = view.at[camera]
+    a = at[view.triangles[t,0]]
+    b = at[view.triangles[t,1]]
+    c = at[view.triangles[t,2]]
+    low = min(min(a, b), c)
+    high = max(max(a, b), c)
+    last = view.nearest.shape[1] - 1
+    for row in range(max(int(wp.ceil(low[1])), 0), min(int(wp.floor(high[1])), last) + 1):
+        left = max(int(wp.ceil(low[0])), 0)
+        for column in range(left, min(int(wp.floor(high[0])), last) + 1):
+            share = barycentric(a, b, c, row, column)
+            if min(share) > -1.0e-6: # rounding must not open a gap between two triangles
                 depth = 1.0/(share[0] + share[1] + share[2])
                 mark = wp.int64(depth*1.0e8)*wp.int64(65536) + wp.int64(t)
-                wp.atomic_min(surface.nearest, camera, row, column, mark)
+                wp.atomic_min(view.nearest, camera, row, column, mark)
 
 # %% ../../nbs/faces/04_camera.ipynb #e1b7c4a8
 @wp.struct
-class Hit: # a triangle, its vertices, and their shares of the point
-    face: int # -1: nothing was hit
-    i: int
-    j: int
-    k: int
-    a: float
-    b: float
-    c: float
+class Hit:
+    face: int # the triangle; -1: nothing was hit
+    corners: wp.vec3i # its vertices
+    share: Vec # of each in the point
 
 @wp.func
-def hit(surface: Surface, camera: int, row: int, column: int): # what a sample sees
-    mark = surface.nearest[camera,row,column]
-    if mark == NOTHING: return Hit(-1, 0, 0, 0, 0.0, 0.0, 0.0)
+def hit(view: View, camera: int, row: int, column: int): # what a sample sees
+    mark = view.nearest[camera,row,column]
+    if mark == NOTHING: return Hit(-1, wp.vec3i(), Vec())
     t = int(mark%wp.int64(65536))
-    i = surface.triangles[t,0]
-    j = surface.triangles[t,1]
-    k = surface.triangles[t,2]
-    at = surface.at[camera]
-    s = shares(at[i], at[j], at[k], row, column)
-    s = s/(s[0] + s[1] + s[2])
-    return Hit(t, i, j, k, s[0], s[1], s[2])
+    i = view.triangles[t,0]
+    j = view.triangles[t,1]
+    k = view.triangles[t,2]
+    at = view.at[camera]
+    share = barycentric(at[i], at[j], at[k], row, column)
+    return Hit(t, wp.vec3i(i, j, k), share/(share[0] + share[1] + share[2]))
 
 @wp.func
 def blend(x: wp.array(dtype=Any), hit: Hit):
-    return hit.a*x[hit.i] + hit.b*x[hit.j] + hit.c*x[hit.k]
-
-@wp.func
-def blend_light(x: Floats2, light: int, hit: Hit):
-    return hit.a*x[hit.i,light] + hit.b*x[hit.j,light] + hit.c*x[hit.k,light]
+    a = hit.share[0]*x[hit.corners[0]]
+    return a + hit.share[1]*x[hit.corners[1]] + hit.share[2]*x[hit.corners[2]]
 
 # %% ../../nbs/faces/04_camera.ipynb #94d06f3b
 def _look_at(
     p, # Sitter
     posed, # Its vertices and normals
     view, # C cameras
-): # Surface, on the device
+): # The view, on the device
     "Find what each sample of each camera sees."
-    c, s, C = constants(), Surface(), len(view.origin)
-    s.triangles, s.material, s.normals = p.triangles, p.material, posed.normals
-    s.rest, s.masks, s.at = c.rest, c.masks, zeros((C,c.n), Vec)
-    s.nearest = wp.full((C,view.side,view.side), NOTHING, dtype=wp.int64, device=start())
-    launch(project, s.at.shape, view, posed.vertices, s)
-    launch(cover, (C,len(p.triangles)), s)
-    return s
+    c, C = constants(), len(view.origin)
+    fill(view, triangles=p.triangles, material=p.material, normals=posed.normals, rest=c.rest,
+         masks=c.masks, at=zeros((C,len(c.rest)), Vec))
+    launch(project, view.at.shape, posed.vertices, view)
+    launch(cover, (C,len(p.triangles)), view)
+    return view
 
 # %% ../../nbs/faces/04_camera.ipynb #f60c18d4
 @kernel
-def want(surface: Surface, wanted: Ints): # the corners of what is seen
+def want(view: View, wanted: Ints): # the corners of what is seen
     camera, row, column = wp.tid()
-    h = hit(surface, camera, row, column)
+    h = hit(view, camera, row, column)
     if h.face >= 0:
-        wanted[h.i] = 1
-        wanted[h.j] = 1
-        wanted[h.k] = 1
+        for i in range(3): wanted[h.corners[i]] = 1
 
 # %% ../../nbs/faces/04_camera.ipynb #3e5f3e52
 @kernel
-def shoot(view: View, surface: Surface, shading: Shading, look: Look, out: Floats4):
+def shoot(view: View, shading: Shading, look: Look, out: Floats4):
     camera, row, column = wp.tid()
     share = 1.0/float(view.rays*view.rays)
     for s in range(view.rays*view.rays):
         y = row*view.rays + s//view.rays
         x = column*view.rays + s%view.rays
-        h = hit(surface, camera, y, x)
+        h = hit(view, camera, y, x)
         if h.face < 0:
             for k in range(out.shape[1]):
                 wall = share*view.background[k,row,column]
                 out[camera,k,row,column] = out[camera,k,row,column] + wall
         else:
             d = direction(view, camera, y, x)
-            n = wp.normalize(blend(surface.normals, h))
+            n = wp.normalize(blend(view.normals, h))
             if wp.dot(n, d) > 0.0: n = -n
-            at = blend(surface.rest, h)
-            m = matter(surface.material[h.face], at, blend(surface.masks, h), look)
+            m = matter(view.material[h.face], blend(view.rest, h), blend(view.masks, h), look)
             for k in range(out.shape[1]):
-                bright = m.reflectance*blend_light(shading.irradiance, k, h)
-                glossy = m.gloss*shading.power[k]*blend_light(shading.seen, k, h)
+                j = shading.brightest[k]
+                bright = m.reflectance*blend(shading.irradiance[k], h)
+                glossy = m.gloss*shading.weights[k,j]*blend(shading.seen[k], h)
                 if glossy > 0.0:
-                    middle = wp.normalize(shading.key[k] - d)
-                    bright += glossy*wp.pow(wp.max(wp.dot(n, middle), 0.0), m.sharpness)
+                    middle = wp.normalize(shading.directions[j] - d)
+                    bright += glossy*wp.pow(max(wp.dot(n, middle), 0.0), m.sharpness)
                 out[camera,k,row,column] = out[camera,k,row,column] + share*bright
 
 # %% ../../nbs/faces/04_camera.ipynb #052c8157
-def _look(p):
-    "Reflectances on the device."
-    look = Look()
-    look.eye, look.tex = Vec(*map(float, head().eye)), arr(p.tex)
-    for k, x in p.look.items(): setattr(look, k, float(x))
-    return look
-
 def photograph(
     p, # Sitter
     posed:Posed, # Vertices and normals
     cameras:Cameras, # C of them
     lights:Lights, # L of them
     background=None, # Radiance behind the head [L,px,px], .3 by default
-)->np.ndarray: # Radiance [C,L,px,px]
+): # Radiance [C,L,px,px]
     "Photograph a head with all cameras under all lights."
     size = len(lights.weights), cameras.px, cameras.px
-    view = _view(cameras, np.full(size, .3) if background is None else background)
-    surface, wanted = _look_at(p, posed, view), zeros(len(posed.vertices), int)
-    launch(want, surface.nearest.shape, surface, wanted)
+    background = np.full(size, .3) if background is None else background
+    view = _look_at(p, posed, _view(cameras, background))
+    wanted = zeros(len(posed.vertices), int)
+    launch(want, view.nearest.shape, view, wanted)
     triangles = p.triangles.flatten()
     mesh = wp.Mesh(posed.vertices, triangles, bvh_constructor='sah', bvh_leaf_size=4)
     shading = illuminate(mesh, posed.normals, wanted, lights)
+    look = fill(Look(), eye=read_head().eye, tex=arr(p.tex), **p.look)
     out = zeros((len(cameras.yaws), *size))
-    launch(shoot, (len(out), *size[1:]), view, surface, shading, _look(p), out)
+    launch(shoot, (len(out), *size[1:]), view, shading, look, out)
     return out.numpy()

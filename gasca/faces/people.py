@@ -7,6 +7,7 @@ __all__ = ['RECRUIT', 'sex_of', 'local_changes', 'Person', 'person']
 
 # %% ../../nbs/faces/07_people.ipynb #9f68fca9
 import itertools
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from ..core import REGISTRY, read_toml, rng
 from .acting import Actor, draw_actor
 from .camera import Sitter, sitter, wearing
-from .head import ANCESTRIES, EYE, GLASS, HAIR, Frame, glasses, head
+from .head import ANCESTRIES, EYE, GLASS, HAIR, Frame, centre, glasses, read_head
 from .mesh import Vec, arr
 from .skin import Hair, hairstyle, mix, paint, thickness
 
@@ -28,7 +29,7 @@ def sex_of(
     corpus:str, # Key of RECRUIT
     pid:str, # Id within the corpus
 )->str: # F or M
-    "Say a person's sex: KDEF's ids tell it, NAOFaces has 7 women among 28, others draw."
+    "Return a person's sex: KDEF's ids tell it, NAOFaces has 7 women among 28, others draw."
     if corpus=='kdef': return pid[0]
     if corpus=='naofaces': return 'FMMM'[int(pid)%4]
     woman = rng(corpus, 'sex', pid).uniform()<RECRUIT[corpus]['women']
@@ -36,38 +37,34 @@ def sex_of(
 
 # %% ../../nbs/faces/07_people.ipynb #0bc2c1a6
 def _ancestry(k, r):
-    "Shares of ANCESTRIES in one person: one of them, or a mixture around it."
+    "Draw the shares of ANCESTRIES in one person: one of them, or a mixture around it."
     w = np.array(k['ancestry'])+1e-9
     one = np.eye(3)[r.choice(3, p=w/w.sum())]
     return mix(one, r.dirichlet(w*3), r.uniform(0, k['mixed'])) if k['mixed'] else one
 
 # %% ../../nbs/faces/07_people.ipynb #d3204571
 def _macro(feminine, old, weight, ancestry):
-    "Blend-shape weights of sex, age, body weight and ancestry."
+    "Return the blend-shape weights of sex, age, body weight and ancestry."
     c = {}
-    sexes = ('male', 1-feminine), ('female', feminine)
-    ages = ('young', 1-old), ('old', old)
-    for (sex, a), (age, b) in itertools.product(sexes, ages):
-        c |= {(name,sex,age):a*b*share for name, share in zip(ANCESTRIES, ancestry)}
-        c[sex,age,'maxweight'] = a*b*max(weight, 0)
-        c[sex,age,'averageweight'] = a*b*(1-abs(weight))
-        c[sex,age,'minweight'] = a*b*max(-weight, 0)
+    builds = dict(
+        maxweight=max(weight, 0), averageweight=1-abs(weight), minweight=max(-weight, 0))
+    sexes, ages = dict(male=1-feminine, female=feminine), dict(young=1-old, old=old)
+    for sex, age in itertools.product(sexes, ages):
+        share = sexes[sex]*ages[age]
+        c |= {(name,sex,age):share*x for name, x in zip(ANCESTRIES, ancestry)}
+        c |= {(sex,age,build):share*x for build, x in builds.items()}
     return c
 
 # %% ../../nbs/faces/07_people.ipynb #f843ef5a
 def _spread(name):
-    "Standard deviation of a local change; 1 is MakeHuman's slider at its end."
-    if 'pointed' in name: return 0.
-    if 'trans-in-out' in name or name.startswith(('neck','measure')): return .06
-    if name.startswith(('eyebrows','mouth-angles','eye-height')): return .1
-    if name.startswith('ear'): return .12
-    return .15 if 'age' in name else .24
+    "Return the standard deviation of a local change."
+    return next(x for pattern, x in _table['spread'].items() if re.search(pattern, name))
 
 def local_changes(r # Random generator
 )->dict: # Blend shape -> weight
     "Draw the local changes of a face, nearly the same on both sides."
     values, c = {}, {}
-    for name, side in head().local:
+    for name, side in read_head().local:
         if name not in values: values[name] = np.clip(r.normal(0, _spread(name)), -.75, .75)
         x = values[name]+(r.normal(0, .04) if side!='unsided' else 0)
         c[name,side,int(x>0)] = abs(x)
@@ -86,31 +83,29 @@ def _hair_tone(ancestry, old, r):
     grey = r.uniform()<old-.2
     return r.uniform(.2, .5) if grey else tone
 
-def _look(sex, hair, r):
+def _look(sex, r):
     "Draw reflectances, and where the clothes begin."
-    return dict(
-        lips=r.uniform(.5, .85), rim=r.uniform(.2, .5) if sex=='M' else r.uniform(.4, .85),
-        iris=r.choice([.03,.05,.12,.2]), sclera=r.uniform(.5, .65), teeth=r.uniform(.6, .8),
-        hair=hair.tone, cloth=r.choice([.03,.1,.25,.4]), collar=r.uniform(.535, .57),
-        frame=r.choice([.015,.05,.2]), gloss=r.uniform(.02, .08))
+    def draw(how):
+        if 'among' in how: return r.choice(how['among'])
+        return r.uniform(*how['between'] if 'between' in how else how[sex])
+
+    return {name:draw(how) for name, how in _table['look'].items()}
 
 # %% ../../nbs/faces/07_people.ipynb #9b7a43e5
 def _put_glasses_on(base, r):
     "Move the glasses of a face: rims before the eyes, temples on the ears."
-    h, v = head(), base.numpy()
+    h, v = read_head(), base.numpy()
     eye, ear = v[h.part(EYE)], v[(h.masks[:,2]>.5)&(h.height>.725)]
     left = eye[:,0]>eye[:,0].mean()
-    eyes = [(x.max(0)+x.min(0))/2 for x in (eye[left], eye[~left])]
     ears = [ear[ear[:,0]>0].mean(0), ear[ear[:,0]<0].mean(0)]
-    frame = Frame(width=r.uniform(.022, .027), height=r.uniform(.015, .021),
-                  radius=r.uniform(.0009, .0022), square=r.uniform(.5, 1))
-    v[h.part(GLASS)] = glasses(eyes, ears, frame)[0]
+    frame = Frame(**{name:r.uniform(*ends) for name, ends in _table['frame'].items()})
+    v[h.part(GLASS)] = glasses([centre(eye[left]), centre(eye[~left])], ears, frame)[0]
     return arr(v, Vec)
 
 # %% ../../nbs/faces/07_people.ipynb #82dafbbc
 def _cut(base, hair):
-    "End long hair at its lower and at its front edge."
-    h, v = head(), base.numpy()
+    "Cut long hair at its lower and at its front edge."
+    h, v = read_head(), base.numpy()
     t = h.triangles[h.material==HAIR]
     i, j = np.concatenate([t[:,pair] for pair in itertools.permutations(range(3), 2)]).T
     for beyond in (hair.cut-h.height, hair.back-h.rest[:,1]): # metres
@@ -145,17 +140,16 @@ def person(
     if instead: ancestry = np.eye(3)[ANCESTRIES.index(instead)]
     weight = np.clip(r.normal(0, .45), -1, 1)
     shape = _macro(feminine if sex=='F' else 1-feminine, old, weight, ancestry)|local_changes(r)
-    clay = sitter(shape, _skin_tone(ancestry, r))
+    drawn = vars(sitter(shape, _skin_tone(ancestry, r)))
     lined = r.uniform(.1, .8)+.4*old
     hair = hairstyle(sex, old, _hair_tone(ancestry, old, r), r)
-    tex = paint(clay.tone, hair, sex, k['beards'], r)
-    by = arr(thickness(hair, r))
-    look = clay.look|_look(sex, hair, r)
+    drawn['tex'] = paint(drawn['tone'], hair, sex, k['beards'], r)
+    drawn['by'] = arr(thickness(hair, r))
+    drawn['look'] |= _look(sex, r)|dict(hair=hair.tone)
     actor = draw_actor(k['acting'], r)
     wears = r.uniform()<k['glasses']
-    base = _put_glasses_on(clay.base, r) if wears else clay.base
-    if hair.long: base = _cut(base, hair)
-    p = Person(corpus=corpus, sex=sex, old=old, lined=lined, hair=hair, actor=actor, glasses=wears,
-               base=base, origin=clay.origin, tone=clay.tone, tex=tex, by=by, look=look)
-    worn = [HAIR]*hair.long+[GLASS]*wears
-    return wearing(p, *worn, cut=hair.cut, back=hair.back)
+    if wears: drawn['base'] = _put_glasses_on(drawn['base'], r)
+    if hair.long: drawn['base'] = _cut(drawn['base'], hair)
+    p = Person(**drawn, corpus=corpus, sex=sex, old=old, lined=lined, hair=hair, actor=actor,
+               glasses=wears)
+    return wearing(p, *[HAIR]*hair.long, *[GLASS]*wears, cut=hair.cut, back=hair.back)
