@@ -2,6 +2,7 @@
 import ast
 import csv
 import json
+import os
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -135,7 +136,8 @@ def test_run_notebooks_show_the_published_run(notebook):
     assert shown and 'smoke' not in shown, shown
 
 @pytest.mark.parametrize('notebook', ['00_core', '01_paper', '02_data', '04_layers'])
-def test_saved_text_is_what_the_code_says(notebook):
+def test_saved_text_is_what_the_code_says(notebook, monkeypatch):
+    monkeypatch.setenv('GASCA_PROGRESS', os.devnull) # else a kernel shows bars
     f = ROOT/'nbs'/f'{notebook}.ipynb'
     nb = nbformat.read(f, as_version=4)
     where = dict(metadata=dict(path=f.parent))

@@ -207,7 +207,7 @@ def run_logged(
     replicas, # Those that it trains
 ):
     "Run a phase and log it."
-    seeds = [job.seeds[r] for r in replicas]
+    seeds = tuple(job.seeds[r] for r in replicas)
     logs = run_phase(phase, epochs, seeds, job.recipe['bs'], job.device)
     name, k = phase.key
     for r, log in zip(replicas, logs): job.log(r, log, phase=name, step=k)
@@ -313,7 +313,7 @@ def fresh_pairs(job:Job, k:int)->tuple: # G^k of every seed, D^k of every seed
         seed_everything(seed, 'init', k)
         pair = [init_variance_(net, variance) for net, variance in zip(job.make(k), (1, 2))]
         pairs.append([net.to(job.device, memory_format=torch.channels_last) for net in pair])
-    return tuple(zip(*pairs))
+    return tuple(map(list, zip(*pairs)))
 
 def grow(job:Job, k:int):
     "Do one pass of Algorithm 1's loop, or load it where it is done."
