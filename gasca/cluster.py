@@ -51,7 +51,7 @@ class Place:
 @contextmanager
 def shared(plan:Plan):
     "Leave a token in the folder of a replication as long as workers are busy with it."
-    kept = dict(GASCA_PROGRESS=None) | STEP_ENV # as `side_by_side` has it
+    kept = dict(GASCA_PROGRESS=os.devnull) | STEP_ENV # kernels of workers show no bars
     data, models = data_dir().resolve(), models_dir().resolve()
     kept |= dict(GASCA_DATA=str(data), GASCA_MODELS=str(models))
     folders = [root()/'nbs', data, *([Path(plan.data)] if plan.data else [])]

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from ..core import GascaError, atomic, progress, sha256
+from ..core import GascaError, atomic, processors, progress, sha256
 from .readers import Found, left_out
 
 # %% ../../nbs/corpora/02_pictures.ipynb #ed79acde
@@ -151,7 +151,7 @@ def no_bombs():
 def workers():
     "Yield a pool of threads in which a decompression bomb is an error."
     with no_bombs():
-        pool = ThreadPoolExecutor(os.cpu_count())
+        pool = ThreadPoolExecutor(processors())
         try:
             yield pool
         finally:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from fastcore.script import call_parse
 
-from ..core import GascaError, choose, cli, data_dir, digest, progress, sha256
+from ..core import (
+    GascaError, choose, cli, data_dir, digest, processors, progress, sha256)
 from ..data import COLUMNS, Corpus, is_whole, load_corpus, write_corpus
 from .acting import STRENGTH
 from .head import ANCESTRIES
@@ -79,7 +80,7 @@ def _sittings(corpus, takes, px):
     "Render all people; yield rows and images of one take after the other, in the plan's order."
     people = [list(group) for _, group in itertools.groupby(takes, key=lambda take: take.person)]
     constants() # once, before threads start
-    threads = ThreadPoolExecutor(1 if start_warp()=='cuda' else os.cpu_count())
+    threads = ThreadPoolExecutor(1 if start_warp()=='cuda' else processors())
     try:
         jobs = threads.map(functools.partial(_sitting, corpus, px=px), people)
         bar = progress(jobs, DESIGNS[_apart(corpus)[0]]['name'], total=len(people))
