@@ -39,7 +39,7 @@ def directives(source): # '#|' lines of nbdev
     return [s for s in lines if s.startswith('#|')], [s for s in lines if not s.startswith('#|')]
 
 def imports_only(lines):
-    "Say whether a cell only imports."
+    "Return whether a cell only imports."
     code = '\n'.join(lines).strip()
     return bool(code) and all(re.match(r'(from|import|#|\s|\))', s) for s in code.splitlines() if s)
 
@@ -55,8 +55,12 @@ def not_pages(text):
     "Links into the package lead nowhere on the site; their words stay."
     return re.sub(r'\[([^]]+)\]\((?:\.\./)+gasca/[^)]*\)', r'\1', text)
 
+def to_pages(text):
+    "Let links of an output lead to pages: Sphinx does not follow those."
+    return re.sub(r'\]\(((?!https?:)[^)#\s]+)\.(?:ipynb|md)', r'](\1.html', text)
+
 def words_beside(cells, at):
-    "Say what a cell's picture shows: the words just below it, else the last ones above."
+    "Return what a cell's picture shows: the words just below it, else the last ones above."
     below = cells[at+1:at+2]
     if below and below[0].cell_type=='markdown' and not below[0].source.startswith('#'):
         said = below[0].source.split('\n\n')[0]
@@ -89,7 +93,7 @@ def read_notebook(text):
         for output in cell.outputs:
             shown = output.get('data', {})
             if 'text/markdown' in shown:
-                shown['text/markdown'] = links_to_entries(shown['text/markdown'])
+                shown['text/markdown'] = to_pages(links_to_entries(shown['text/markdown']))
         if imports_only(lines): cell.metadata['tags'] = ['hide-input']
         cells.append(cell)
     nb.cells = cells
