@@ -47,8 +47,8 @@ def pose_table(
         for side in ('frontal', 'turned'):
             wrong, of = t[side, 'wrong'], t[side, 'of']
             cells = [f'{a}/{b}' for a, b in zip(wrong, of)]
-            rate = f"{100*wrong['all']/of['all']:.1f}"
-            ratio = f'{pose_ratio(t):.2f}' if side=='frontal' else ''
+            rate = f"{100*wrong['all']/of['all']:.1f}" if of['all'] else '–'
+            ratio = f'{pose_ratio(t):.2f}'.replace('nan', '–') if side=='frontal' else ''
             columns[model_of(test), side] = [*cells, rate, ratio]
     return pd.DataFrame(columns, [*CLASSES, 'all', 'rate, %', 'ratio']).rename_axis('wrong')
 
