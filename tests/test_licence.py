@@ -83,7 +83,7 @@ def test_neither_article_nor_page_shows_what_saw_photographs(make, photographed,
 
 def test_a_report_of_photographs_stays_in_its_folder(photographed):
     with pytest.raises(GascaError, match='has seen pictures of'):
-        report.publish(photographed/'full')
+        report.front_page(photographed/'full')
     assert not (photographed/'README.md').exists()
 
 def test_real_corpora_have_a_folder_of_their_own(clone, monkeypatch, capsys):

@@ -75,7 +75,7 @@ def test_findings_recounted_from_the_files():
     codes = [r['gasca2, layer 4']['share_pie'] for r in raw('full', 'probes')]
     for what in ('person', 'yaw'):
         assert f" {100*mean([code[what] for code in codes]):.2f} % [" in finding("GASCA₂'s code")
-    cnn2a, small = (float(right(*which)[0]) for which in (('full', 'cnn2a'), ('standard', 'small')))
+    cnn2a, small = (float(right('standard', model)[0]) for model in ('cnn2a', 'small'))
     gap = float(re.search(r'its size, (-?\d+\.\d\d) points \[', finding('The headline'))[1])
     assert abs(gap-(cnn2a-small))<.011
 
