@@ -159,8 +159,9 @@ QUOTA = Path('/sys/fs/cgroup/cpu.max') # of this container's control group, on L
 def processors()->int:
     "Return how many processors this process may use."
     own = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    quota, period = QUOTA.read_text().split() if QUOTA.is_file() else ('max', '')
-    return own if quota=='max' else max(1, min(own, math.ceil(int(quota)/int(period))))
+    try: quota, period = map(int, QUOTA.read_text().split())
+    except (OSError, ValueError): return own # no such file, or 'max'
+    return max(1, min(own, math.ceil(quota/period)))
 
 # %% ../nbs/00_core.ipynb #0e8050a0
 def show_faces(

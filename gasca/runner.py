@@ -4,11 +4,10 @@
 
 # %% auto #0
 __all__ = ['QUIET', 'PACE', 'STEP_ENV', 'AT_ONCE', 'run_step', 'last_line', 'show_line', 'watching', 'clock', 'time_left',
-           'head_of', 'longest_way_first', 'run_steps', 'allowed', 'at_once', 'side_by_side']
+           'head_of', 'longest_way_first', 'run_steps', 'at_once', 'side_by_side']
 
 # %% ../nbs/machine/05b_runner.ipynb #fb1bb8d7
 import logging
-import math
 import os
 import re
 import shutil
@@ -26,7 +25,7 @@ import torch
 from fastcore.xtras import modified_env
 from papermill.exceptions import PapermillExecutionError
 
-from .core import GascaError, root
+from .core import GascaError, processors, root
 from .plan import Plan, Step
 
 # %% ../nbs/machine/05b_runner.ipynb #743790bb
@@ -177,16 +176,9 @@ STEP_ENV = dict(
     MATPLOTLIBRC=os.devnull) # and look alike for every user
 AT_ONCE = 4 # steps at most, as each takes up to 1.5 GB of memory
 
-def allowed(quota='/sys/fs/cgroup/cpu.max' # File that holds microseconds, and of how many
-)->float: # Cores
-    "Return the share of the processor that a container has; without a limit it is infinite."
-    try: most, period = map(float, Path(quota).read_text().replace('max', 'inf').split())
-    except (OSError, ValueError): return math.inf
-    return most/period
-
 def at_once()->int: # Steps
     "Return how many steps run at once: as many as torch would take threads, within the share."
-    return int(max(1, min(torch.get_num_threads(), allowed(), AT_ONCE)))
+    return max(1, min(torch.get_num_threads(), processors(), AT_ONCE))
 
 # %% ../nbs/machine/05b_runner.ipynb #d2a150b2
 def side_by_side(

@@ -115,7 +115,8 @@ def opponent_tables(runs:Runs)->dict: # Name -> frame
     def end(name): return np.mean([runs[name][seed].result['log'][-1]['l1'] for seed in made])
     return dict(table=head_start_table(runs), starts=head_starts(runs).groupby('network').mean(),
                 l1=end('opponent'), gasca2=end('pretrain_gasca2'), seeds=list(made),
-                steps=first.result['steps'], corpus=first.corpus())
+                steps=first.result['steps'], corpus=first.corpus(),
+                preset=first.inputs['preset'])
 
 opponent = Experiment(
     'opponent', '09d_opponent', 250, (*ENCODERS, 'recognition', 'baseline'), ('opponent',),

@@ -8,6 +8,7 @@ __all__ = ['NETWORK_NAMES', 'PAGES', 'TABLES', 'STEPS', 'table_text', 'templates
            'fill_template', 'pages', 'refuse_changed', 'write_report', 'front_page', 'gasca_report']
 
 # %% ../../nbs/10_report.ipynb #426414bd
+import functools
 import posixpath
 import re
 from pathlib import Path
@@ -40,6 +41,7 @@ def table_text(
         return '–' if np.isnan(x) else form.format(x)
     return md(t.map(text))
 
+@functools.cache
 def templates()->jinja2.Environment:
     "Return the report's templates with their filters."
     env = jinja2.Environment(
