@@ -177,6 +177,7 @@ def get_corpus(
     preset:str='quick', # published, smoke, quick, standard or full
     data='', # Folder that holds real corpora
     corpora:str='auto', # auto, real or rendered
+    world:int=0, # Which people a rendered corpus has, in a preset of worlds
 )->Corpus:
     "Return the real corpus where `data` holds it, else the rendered one."
     choose('corpora', corpora, ('auto', 'real', 'rendered'))
@@ -191,7 +192,7 @@ def get_corpus(
         where = data or '(no --data given)'
         raise GascaError(
             f'{CORPUS_NAMES[name]} is not under {where}; add it, or allow --corpora auto')
-    return render_corpus(name, p['name'])
+    return render_corpus(name, p['name'], world=world if p.get('worlds') else None)
 
 # %% ../../nbs/corpora/04_prepare.ipynb #9d6be612
 def stand_in(

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 from torch import nn
 
 from ..checkpoints import device
-from ..data import EMOTIONS, split_images, split_test_people
+from ..data import EMOTIONS, kdef_splits
 
 # %% ../../nbs/07a_probes.ipynb #37271135
 @torch.no_grad()
@@ -55,11 +55,11 @@ def questions(
     seed:int, # Of the splits
 )->dict: # Name -> (training rows, test rows)
     "Name the rows that each read-out learns from and is judged on."
-    image, person = split_images(table, seed), split_test_people(table, seed)
+    tests = kdef_splits(table, seed)
     frontal = table.yaw.to_numpy()==0
-    learn, judge = person['train'], person['test']
+    learn, judge = tests['person']['train'], tests['person']['test']
     learn_frontal = learn[frontal[learn]]
-    return dict(image=(image['train'], image['test']), person=(learn, judge),
+    return dict(image=(tests['image']['train'], tests['image']['test']), person=(learn, judge),
                 frontal=(learn_frontal, judge[frontal[judge]]),
                 turned=(learn_frontal, judge[~frontal[judge]]))
 

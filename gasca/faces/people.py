@@ -31,7 +31,7 @@ def sex_of(
 )->str: # F or M
     "Return a person's sex: KDEF's ids tell it, NAOFaces has 7 women among 28, others draw."
     if corpus=='kdef': return pid[0]
-    if corpus=='naofaces': return 'FMMM'[int(pid)%4]
+    if corpus=='naofaces': return 'FMMM'[int(pid.partition('.')[0])%4] # without the world
     woman = rng(corpus, 'sex', pid).uniform()<RECRUIT[corpus]['women']
     return 'F' if woman else 'M'
 

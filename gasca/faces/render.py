@@ -118,7 +118,7 @@ def render_corpus(
     name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
     preset:str='quick', # smoke, quick, standard or full
     out=None, # Folder for rendered corpora, default data_dir()/'rendered'
-    **sizes, # Other sizes than the preset's, e.g. people=10; for kdef also one of KDEF_CHANGES
+    **sizes, # Other sizes than the preset's, e.g. people=10; `world`; for kdef one of KDEF_CHANGES
 )->Corpus:
     "Render a corpus, or load it where that has been done."
     change = {key:sizes.pop(key) for key in KDEF_CHANGES if key in sizes}
