@@ -154,7 +154,7 @@ def _kdef_faults(root):
         f'{IN_KDEF}/BM09/BM09NES.JPG': '', # upside down, and says so
         f'{IN_KDEF}/AF20/AF20DIHL.JPG': 'black',
         f'{IN_KDEF}/AM05/AM05HAS.JPG': 'not a picture inside',
-        f'{IN_KDEF}/AF01/AF01ANS copy.JPG': 'unknown name',
+        f'{IN_KDEF}/AF01/AF01ANS copy.JPG': 'not a name of KDEF',
         f'{IN_KDEF}/ABOUT.txt': 'not a picture',
         f'{IN_KDEF}/AF09/AF09ANS.JPG': 'leaves the folder'}
 
@@ -228,3 +228,51 @@ def make_kdef(root):
         file = f'KDEF/{who}/{stem}.JPG'
         write(root, file, Image.fromarray(x), format='PNG') # lossless: no two are alike
     return root
+
+ODD_LABELS = { # of CK+: sequence -> bytes of its label file, and expression; '' is refused
+    'S601': ('\ufeff   3.0000000e+00\n'.encode(), 'D'),
+    'S602': ('   5.0000000e+00\r\n'.encode('utf-16'), 'H'),
+    'S603': ('   6.0000000e+00\n'.encode('utf-16-be'), 'Sa'),
+    'S604': (b'   7,0000000e+00\r\n', 'Su'),
+    'S605': (b'-0.5\n', ''),
+    'S606': (b'3.7\n', ''),
+    'S607': (b'3,7\n', ''),
+    'S608': (b'8.0000000e+00\n', ''),
+    'S609': (b'3 5\n', ''),
+    'S610': (b'nan', ''),
+    'S611': (b'', '')}
+
+def _odd_ckplus(root):
+    found = {}
+    for i, (s, (data, expression)) in enumerate(ODD_LABELS.items()):
+        frames = [f'CK+/images/{s}/001/{s}_001_{n:08}.png' for n in (1, 9)]
+        for n, f in enumerate(frames): write(root, f, paste(face_of('ckplus', n)//9*9+i, 'ckplus'))
+        label = write(root, f'CK+/Emotion/{s}/001/{s}_001_00000009_emotion.txt', data)
+        found |= dict.fromkeys(frames, '') if expression else {label: 'not a label from 0 to 7'}
+    return found
+
+def make_oddities(root):
+    "Make what people really hold; return file -> reason's part, '' where it is read."
+    pie = '001_01_01_051_07'
+    reasons = {
+        'zip/KDEF\\AF01\\AF01ANS.JPG': '',
+        'zip/Multi-Pie\\session01\\001_01_01_051_06.png': '',
+        'zip/NAO\\happy\\Ann\\1.png': '',
+        f'crops/{pie}_crop_128.png': 'crop beside whole',
+        f'crops/{pie}_mask.png': 'not a name of Multi-PIE',
+        'crops/001_01_01_051_0٧.png': 'unknown name',
+        'KDEF/AF٠٢ANS.JPG': 'unknown name',
+        'KDEF/AF02ANS (1).JPG': 'not a name of KDEF',
+        'CK+48/anger/S010_004_00000017.png': 'CK+48',
+        'CK+48/contempt/S138_008_00000007.png': 'CK+48',
+        'Emotion_labels.zip': 'archive',
+        'NAO/=HYPERLINK("x")/1.png': 'not a class',
+        'NAO/sad/=1+1.png': '',
+        '+3.png': 'unknown name',
+        '=4/NAO/fear/@SUM(A1)/5.png': '',
+        '-7/JAFFE/KA.AN1.39.tiff': '',
+        '@6.txt': 'not a picture'}
+    for i, file in enumerate(reasons):
+        name = 'multipie' if '_0' in file else 'kdef'
+        write(root, file, b'PK' if file.endswith(('zip', 'txt')) else odd(name, i))
+    return reasons|_odd_ckplus(root)

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fixtures import bomb, face_of, make_kdef, make_trees, paste, picture
+from fixtures import (
+    ODD_LABELS, bomb, face_of, make_kdef, make_oddities, make_trees, paste, picture, portrait,
+    write)
 from PIL import Image
 
 from gasca.core import GascaError, data_dir, rng
@@ -349,6 +351,100 @@ def test_kdef_at_full_size(tmp_path):
     n = front.expression[split_images(front)['test']].value_counts()[EMOTIONS].tolist()
     assert n==[126, 125, 126, 126, 125, 126, 126]
     assert sum(n)==880
+
+# --- what people really hold
+
+@pytest.fixture(scope='module')
+def oddities(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('odd')/'disk'
+    return folder, make_oddities(folder)
+
+def test_every_oddity_is_read_or_has_its_reason(oddities):
+    folder, wanted = oddities
+    got, read_as = {}, set()
+    for table, skipped in recognise(folder).values():
+        usable, more = verify(table, folder)
+        got |= reasons(skipped+more)
+        read_as |= {*usable.source}
+    assert read_as=={f for f, why in wanted.items() if not why}
+    assert {*got}=={f for f, why in wanted.items() if why}
+    for file, why in got.items(): assert wanted[file] in why, file
+
+@pytest.mark.parametrize('sequence', ODD_LABELS)
+def test_labels_are_whole_numbers_in_any_encoding(sequence, oddities):
+    table = read_corpus('ckplus', oddities[0]).table
+    last = table[(table.person==sequence)&table.source.str.endswith('09.png')]
+    expression = ODD_LABELS[sequence][1]
+    assert last.expression.tolist()==[expression]*bool(expression)
+
+@pytest.mark.parametrize('names,key,why', [
+    (['images/S005/001/S005_001_00000011.png'], 'ckplus', 'Emotion_labels.zip is missing'),
+    (['Emotion/S005/001/S005_001_00000011_emotion.txt'], 'ckplus', 'peak frame is missing'),
+    (['fear/S010_004_00000017.png'], 'ckplus', 'CK+48'),
+    (['001_01_01_051_07_crop_128_mask.png'], 'multipie', 'not a name of Multi-PIE'),
+    (['session01\\001_01_01_081_07.png'], 'multipie', 'elevated camera'),
+    (['AF01XXS.JPG'], 'kdef', 'not a name of KDEF'),
+    (['Copy of AF01ANS.JPG'], 'kdef', 'not a name of KDEF'),
+    (['KA.AN1.39 (2).tiff'], 'jaffe', 'not a name of JAFFE'),
+    (['feedtum/happy/1.jpg'], 'feedtum', 'not <emotion>/<sequence>/<frame>'),
+    (['NAOFaces/hapy/1.jpg'], 'naofaces', 'not a class: hapy')])
+def test_a_corpus_without_a_picture_says_why(names, key, why, tmp_path, capsys):
+    put(tmp_path/'d', *names)
+    found = recognise(tmp_path/'d')
+    assert not len(found[key].table) and not found[''].skipped
+    assert why in found[key].skipped[0]['reason']
+    assert read(tmp_path/'d')=={}
+    assert get_corpus(key, 'smoke', tmp_path/'d').info['rendered']
+    with pytest.raises(GascaError, match='is not under') as e:
+        get_corpus(key, 'smoke', tmp_path/'d', 'real')
+    assert why in str(e.value)
+    with pytest.raises(SystemExit): gasca_corpora(str(tmp_path/'d'), out=str(tmp_path/'m.csv'))
+    said = capsys.readouterr().out
+    assert why in said and 'belongs to no corpus' not in said
+    assert said.count(': missing')==6
+
+def test_a_file_is_left_out_by_one_corpus_only(tmp_path):
+    put(tmp_path/'nao', 'KDEF/AF01ANS.JPG', 'pie/001_01_01_081_07.png')
+    found = recognise(tmp_path/'nao')
+    assert len(found['kdef'].table)==1
+    assert [key for key, (_, skipped) in found.items() if skipped]==['multipie']
+
+def test_crops_of_multipie_are_read_and_cut(tmp_path):
+    yaws = {'140': -15, '051': 0, '050': 15}
+    for i in (1, 2, 3):
+        shots, box = portrait(i, yaws.values())
+        for camera, shot in zip(yaws, shots):
+            face = Image.fromarray(crop(shot, box*[1, 1, 1.4], 128))
+            write(tmp_path/'d', f'{i:03}_01_01_{camera}_07_crop_128.png', face)
+    c = prepare('multipie', tmp_path/'d', out=tmp_path/'o')
+    assert len(c)==9 and not c.info['missed']
+    assert dict(zip(c.table.camera, c.table.yaw))==yaws
+    straight = c.table[c.table.yaw==0].reset_index()
+    wholes = [crop(shots[0], box, 48) for shots, box in (portrait(i, [0]) for i in (1, 2, 3))]
+    for i, row in straight.iterrows():
+        alike = [likeness(c.images[row['index']], whole) for whole in wholes]
+        assert np.argmax(alike)==i and max(alike)>.7
+
+def test_a_photograph_exchanged_with_size_and_time_kept_is_noticed(tmp_path):
+    file = write(tmp_path/'NAO', 'happy/1.bmp', paste(face_of('naofaces', 0), 'naofaces'))
+    write(tmp_path/'NAO', 'sad/2.bmp', paste(face_of('naofaces', 9), 'naofaces'))
+    path = tmp_path/'NAO'/file
+    first, at = prepare('naofaces', tmp_path/'NAO', out=tmp_path/'o'), path.stat()
+    paste(face_of('naofaces', 4), 'naofaces').save(path)
+    os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns)==(at.st_size, at.st_mtime_ns)
+    second = prepare('naofaces', tmp_path/'NAO', out=tmp_path/'o')
+    assert second.table.sha256[0]==digest(path)!=first.table.sha256[0]
+    assert (second.images[0]!=first.images[0]).any()
+
+def test_no_cell_of_the_manifest_is_a_formula(oddities, tmp_path):
+    folder, wanted = oddities
+    gasca_corpora(str(folder), out=str(tmp_path/'m.csv'))
+    m = pd.read_csv(tmp_path/'m.csv', dtype=str, keep_default_na=False)
+    cells = pd.Series(m.drop(columns=['yaw', 'pitch']).values.ravel())
+    assert not cells.str.match(r'[=+@\t\r-]').any()
+    assert {os.path.normpath(f) for f in m.source}=={*wanted}
+    for r in m[m.reason==''].itertuples(): assert digest(folder/r.source)==r.sha256
 
 # --- the user's folder, kill and resume, memory
 

@@ -36,7 +36,7 @@ def _counts(t): # What is counted -> value -> number
         'images by expression': t.expression.value_counts().to_dict()}
 
 def _order(value): # Numbers first, as numbers
-    return (0, int(value), '') if re.fullmatch(r'-?\d+', value) else (1, 0, value)
+    return (0, int(value), '') if re.fullmatch('-?[0-9]+', value) else (1, 0, value)
 
 def compare_counts(
     name:str, # Key of a corpus
@@ -89,7 +89,8 @@ def _manifest(seen, root): # A row a file: what it is, or why it is left out
     m = m[['source', 'corpus', 'sha256', 'reason', *COLUMNS[1:10]]].sort_values('source')
     files = [Path(root)/f for f in m.source]
     plain = [f.is_file() and not f.is_symlink() for f in files]
-    return m.assign(bytes=[f.stat().st_size if ok else '' for f, ok in zip(files, plain)])
+    m['bytes'] = [f.stat().st_size if ok else '' for f, ok in zip(files, plain)]
+    return m.replace(r'^(?=[=+@\t\r-])', './', regex=True) # else a spreadsheet takes a formula
 
 # %% ../../nbs/corpora/05_command.ipynb #d7f6b990
 @call_parse
@@ -112,7 +113,8 @@ def gasca_corpora(
             table, more = verify(seen[name].table, dir)
             skipped = sorted(seen[name].skipped+more, key=itemgetter('file'))
             seen[name] = seen[name]._replace(table=table, skipped=skipped)
-        _describe(name, seen[name].table)
+        if len(seen[name].table): _describe(name, seen[name].table)
+        else: _describe_missing(name)
         _list_skipped(seen[name].skipped, rows)
     if seen[''].skipped:
         print('\nbelongs to no corpus')

@@ -62,7 +62,7 @@ def cache_name(
     key = hashlib.sha256(json.dumps([CROP_VERSION, photos.name, px]).encode())
     for row in photos.table.drop(columns='sha256').astype(str).itertuples(index=False):
         s = os.stat(Path(photos.root)/row.source)
-        key.update(json.dumps([*row, s.st_size, s.st_mtime_ns]).encode())
+        key.update(json.dumps([*row, s.st_size, s.st_mtime_ns, s.st_ctime_ns]).encode())
     return f'{photos.name}-{key.hexdigest()[:10]}'
 
 # %% ../../nbs/corpora/04_prepare.ipynb #53903124
@@ -184,14 +184,15 @@ def get_corpus(
     choose('corpus', name, PARSERS)
     p = get_preset(preset)
     seen = _seen(str(data)) if data and corpora!='rendered' else {}
-    if name in seen:
-        table, skipped = seen[name]
+    table, skipped = seen.get(name, ((), ()))
+    if len(table):
         limit = _limit(name, p['name'])
         return _prepare(Photos(name, data, table), skipped, p['px'], None, limit)
     if corpora=='real':
         where = data or '(no --data given)'
+        why = f" ({skipped[0]['file']}: {skipped[0]['reason']})" if skipped else ''
         raise GascaError(
-            f'{CORPUS_NAMES[name]} is not under {where}; add it, or allow --corpora auto')
+            f'{CORPUS_NAMES[name]} is not under {where}{why}; add it, or allow --corpora auto')
     return render_corpus(name, p['name'], world=world if p.get('worlds') else None)
 
 # %% ../../nbs/corpora/04_prepare.ipynb #9d6be612

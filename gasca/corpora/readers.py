@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..core import GascaError
 from .names import (
-    CORPUS_NAMES, FOLDER_CLASSES, PARSERS, PICTURE, matches, own_photos, split, walk)
+    CORPUS_NAMES, FOLDER_CLASSES, PARSERS, UNREAD, matches, own_photos, split, walk)
 from ..data import COLUMNS, EMOTIONS
 
 # %% ../../nbs/corpora/01a_readers.ipynb #2513937f
@@ -63,13 +63,20 @@ def _once(name, t): # The table with each picture once, and file -> why it is le
     kept = t[~t.source.isin(reasons)].sort_values('source', ignore_index=True)
     return kept.drop(columns='path'), reasons
 
-# %% ../../nbs/corpora/01a_readers.ipynb #c8156994
-def _unknown(files, claims): # Files that no claim mentions
-    known = set()
-    for c in claims.values(): known |= {r['source'] for r in c.rows} | {*c.skipped} | c.known
-    rest = [f for f in files if f not in known]
-    pictures = {f for _, f in matches('.+'+PICTURE, rest)}
-    return left_out(rest, ['unknown name' if f in pictures else 'not a picture' for f in rest])
+# %% ../../nbs/corpora/01a_readers.ipynb #5e77a1c0
+def _settle(claims): # The claims that say anything, each about files of its own; all their files
+    told, settled = set(), {}
+    for name, c in sorted(claims.items(), key=lambda item: not item[1].rows):
+        if not c.rows: c.skipped = {f: why for f, why in c.skipped.items() if f not in told}
+        if not c.rows and not c.skipped: continue
+        settled[name] = c
+        told |= {r['source'] for r in c.rows} | {*c.skipped} | c.known
+    return settled, told
+
+def _unknown(files): # File that no claim mentions -> the row of UNREAD that fits its name
+    found = {}
+    for row in UNREAD: found |= {f: row for _, f in matches(row['name'], files) if f not in found}
+    return found
 
 def _home(claim): # The deepest folder that holds all pictures of a claim, with a slash at its end
     home = os.path.commonpath([split(r['source'])[0] for r in claim.rows])
@@ -77,24 +84,27 @@ def _home(claim): # The deepest folder that holds all pictures of a claim, with 
 
 def _nothing(): return Found(pd.DataFrame(columns=COLUMNS), [])
 
+# %% ../../nbs/corpora/01a_readers.ipynb #c8156994
 def recognise(
     root, # Folder that holds one corpus or several, at any depth
     parsers:dict=PARSERS, # Key of a corpus -> its parser
 )->dict: # Key -> Found; the key '' holds what belongs to no corpus
     "Find the corpora under a folder by the names of their files."
     files, unread = walk(root)
-    claims = {name: parse(root, files) for name, parse in parsers.items()}
-    claims = {name: claim for name, claim in claims.items() if claim.rows}
+    claims, told = _settle({name: parse(root, files) for name, parse in parsers.items()})
     found = {}
     for name, claim in claims.items():
         table, reasons = _once(name, _table(name, claim.rows))
         reasons = claim.skipped|reasons
         found[name] = Found(table, left_out(reasons, reasons.values()))
     found[''] = _nothing()
-    homes = {name: _home(claim) for name, claim in claims.items()}
-    for x in unread+_unknown(files, claims):
+    homes = {name: _home(claim) for name, claim in claims.items() if claim.rows}
+    rest = _unknown([f for f in files if f not in told])
+    for x in unread+left_out(rest, [row['reason'] for row in rest.values()]):
         near = [name for name, home in homes.items() if f"{x['file']}/".startswith(home)]
-        found[max(near, key=lambda name: len(homes[name]), default='')].skipped.append(x)
+        near = max(near, key=lambda name: len(homes[name]), default='')
+        whose = rest.get(x['file'], {}).get('corpus')
+        found.setdefault(whose if whose in parsers else near, _nothing()).skipped.append(x)
     for _, skipped in found.values(): skipped.sort(key=itemgetter('file'))
     return found
 
@@ -103,7 +113,7 @@ def read(
     root, # Folder that holds one corpus or several
 )->dict: # Key -> table
     "Read the names of all corpora under a folder."
-    return {name: table for name, (table, _) in recognise(root).items() if name}
+    return {name: table for name, (table, _) in recognise(root).items() if len(table)}
 
 def read_corpus(
     name:str, # Key of a corpus; folder for photographs of your own
