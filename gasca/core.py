@@ -196,17 +196,17 @@ def read_toml(path # File to read
 PRESETS = read_toml(REGISTRY/'presets.toml')
 
 # %% ../nbs/00_core.ipynb #31e112aa
-def get_preset(name:str # published, beside, smoke, quick, standard or full
+def get_preset(name:str # published, smoke, world or long
 )->dict: # Sizes; the preset's `name`; `published`: whether committed runs are read, not made
     "Return a preset's sizes."
-    choose('preset', name, ['published', 'beside', *PRESETS['preset']])
-    published = name in ('published', 'beside')
+    choose('preset', name, ['published', *PRESETS['preset']])
+    published = name=='published'
     if published: name = PRESETS[name]
     return dict(PRESETS['preset'][name], name=name, published=published)
 
 def corpus_sizes(
     corpus:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
-    preset:str, # smoke, quick, standard or full
+    preset:str, # smoke, world or long
 )->dict: # people, recordings, yaws, lights; a size that is absent is not limited
     "Return the sizes of a rendered corpus."
     sizes = PRESETS['corpus'][choose('corpus', corpus, PRESETS['corpus'])]

@@ -5,8 +5,7 @@
 # %% auto #0
 __all__ = ['LIGHTS', 'TUNED', 'TUNED_SEEDS', 'VARIATIONS', 'PUBLISHED', 'Options', 'patches', 'to_planes', 'encoder', 'decoder',
            'critic', 'shallow', 'variant', 'step_pairs', 'as_one', 'n_steps', 'build_pair', 'new_stacks', 'Pretraining',
-           'stack_costs', 'pair_counts', 'train_seeds', 'pretrain', 'pretrain_together', 'checkpoint', 'load_gasca',
-           'to_front']
+           'stack_costs', 'pair_counts', 'train_seeds', 'pretrain', 'checkpoint', 'load_gasca', 'to_front']
 
 # %% ../nbs/05_pretrain.ipynb #6d296bdd
 import functools
@@ -285,27 +284,6 @@ def pretrain(
         try: return train_seeds(job, [seed], keep)[seed]
         except Diverged as e: return dict(diverged=str(e))
     return trained_run(path, job.inputs(seed), train)
-
-# %% ../nbs/05_pretrain.ipynb #6e8431c8
-def pretrain_together(
-    model:str, # As for `variant`
-    corpus:Corpus, # Multi-PIE's design
-    p:dict, # A preset's sizes
-    seeds:list, # Those whose run or weights are missing are trained
-    out, # Folder of the run files
-):
-    "Train several seeds side by side, worth it on a GPU."
-    if p['published']: return
-    job = Pretraining(model, corpus, p)
-    paths = {seed:run_path(out, f'pretrain_{model}', seed) for seed in seeds}
-    todo = [seed for seed, path in paths.items() if finished_run(path, job.inputs(seed)) is None]
-    if len(todo)<2: return
-    inputs = {seed:job.inputs(seed) for seed in todo}
-    try:
-        with half_trained(f'pretrain_{model}_{digest(inputs)[:8]}') as keep:
-            results = train_seeds(job, todo, keep)
-    except Diverged: return
-    for seed, result in results.items(): save_run(paths[seed], inputs[seed], result, versions())
 
 # %% ../nbs/05_pretrain.ipynb #b3640794
 PUBLISHED = ('gasca1', 'gasca2') # their weights are in the repository

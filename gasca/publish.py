@@ -75,7 +75,7 @@ def publish_replication(
 @call_parse
 @cli
 def gasca_publish(
-    preset:str='quick', # smoke, quick, standard or full
+    preset:str='world', # smoke, world or long
     out:str='', # Folder of the replication; empty takes replication/<preset>
 ):
     "Copy a finished replication over the published one."

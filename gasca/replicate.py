@@ -209,7 +209,7 @@ def compared(plan:Plan)->str:
 
 # %% ../nbs/machine/06_replicate.ipynb #10511834
 def default_out(
-    preset:str, # smoke, quick, standard or full
+    preset:str, # smoke, world or long
     data:str, # Folder that holds real corpora, or ''
 )->Path:
     "Return the folder of a replication that names none."
@@ -257,7 +257,7 @@ def work_alone(
 @call_parse
 @cli
 def gasca_replicate(
-    preset:str='auto', # auto (full with a CUDA device, else quick), smoke, quick, standard or full
+    preset:str='auto', # auto (full with a CUDA device, else quick), smoke, world or long
     seeds:str='', # Seeds, e.g. 0-4 or 0,2,5; empty takes the preset's
     out:str='', # Folder of run files and report; empty: replication/<preset>, or <preset>-data
     force:bool=False, # Run finished steps again
@@ -268,7 +268,7 @@ def gasca_replicate(
 ):
     "Run the paper's replication, write its report and compare it with the published one."
     choose('preset', preset, ['auto', *PRESETS['preset']])
-    if preset=='auto': preset = 'full' if device()=='cuda' else 'quick'
+    if preset=='auto': preset = 'full' if device()=='cuda' else 'world'
     plan = Plan(preset, parse_seeds(seeds) if seeds else get_preset(preset)['seeds'],
                 Path(out or default_out(preset, data)).resolve(), ablations,
                 str(Path(data).resolve()) if data else '', corpora, device()=='cuda')

@@ -6,7 +6,7 @@
 __all__ = ['shares_of', 'SAMPLING', 'SEED', 'MACRO_SEED', 'KDEF_MODELS', 'CONTROLS', 'LONG', 'SHOWN', 'PICTURES', 'LEARNED',
            'confusion', 'recalls', 'micro', 'macro', 'wilson', 'seed_interval', 'mcnemar', 'shares', 'accuracy',
            'paper_column', 'column', 'interval', 'join_columns', 'md', 'kdef_models', 'model_of', 'run_of', 'corpus_of',
-           'behind', 'name_seeds', 'caption', 'learned', 'points', 'micro_learned', 'amount', 'unit', 'values_text',
+           'behind', 'name_worlds', 'caption', 'learned', 'points', 'micro_learned', 'amount', 'unit', 'values_text',
            'points_text', 'sign_of']
 
 # %% ../nbs/08_results.ipynb #7519fc4a
@@ -16,7 +16,8 @@ import pandas as pd
 from scipy import stats
 from sklearn.metrics import confusion_matrix
 
-from .paper import CLASSES, counts, half_interval, tables
+from .paper import CLASSES, counts, tables
+from .paper import interval as ends_of
 from .runs import Run, Runs
 
 # %% ../nbs/08_results.ipynb #c213105d
@@ -170,28 +171,26 @@ def md(t:pd.DataFrame # Any table of text
     return t.set_axis(heads, axis=1).to_markdown(disable_numparse=True)
 
 # %% ../nbs/08_results.ipynb #44457beb
-KDEF_MODELS = ('resnet34', 'cnn1', 'cnn2a', 'random', 'alg2') # every replication has them
+KDEF_MODELS = ('cnn1', 'cnn2a', 'lsuv', 'random-bn', 'small', 'resnet34') # every world has them
 
-CONTROLS = ('random', 'alg2', 'lsuv', 'shuffled', 'random-bn', 'still') # opponents in C8
+CONTROLS = ('lsuv', 'random-bn', 'still') # opponents in C8
 
-LONG = ('cnn1', 'cnn2a', 'lsuv', 'random-bn') # trained longer, too, in the larger presets
+LONG = ('cnn1', 'cnn2a', 'small', *CONTROLS) # trained for forty epochs, too
 
 def kdef_models(runs:Runs)->list:
-    "Name the models tested on KDEF, the paper's first; old runs have fewer controls."
-    known = dict.fromkeys(('resnet34', 'small', *KDEF_MODELS, *CONTROLS))
+    "Name the models tested on KDEF, the paper's first."
+    known = dict.fromkeys(('resnet34', 'cnn1', 'cnn2a', 'small', *CONTROLS))
     return [m for m in known if f'{m}_image' in runs]
 
 SHOWN = {'resnet34':'ResNet-34', 'small':'small CNN', 'cnn1':'CNN₁', 'cnn2a':'CNN₂ₐ',
-         'random':'random weights', 'alg2':'Alg. 2 weights', 'lsuv':'LSUV, centred',
-         'shuffled':'shuffled weights', 'still':'autoencoder',
-         'cnn2b':'CNN₂ᵦ', 'random2b':'random weights',
-         'cnn2a-bn':'CNN₂ₐ with batch norm', 'random-bn':'random weights, batch norm'}
+         'lsuv':'LSUV, centred', 'random-bn':'random weights, batch norm', 'still':'autoencoder',
+         'cnn2b':'CNN₂ᵦ', 'lsuv2b':'LSUV, centred'}
 PICTURES = {True:'rendered faces', False:'photographs', 'partly':'partly rendered faces'}
 
 def model_of(test:str # e.g. cnn1_image or cnn2b_nao
 )->str:
     "Name a test's model as tables show it."
-    return SHOWN[test.partition('_')[0]]
+    return SHOWN[test.partition('_')[0].removesuffix('-long')]
 
 def run_of(
     runs:Runs,
@@ -220,10 +219,13 @@ def behind(
         if 'test' in inputs: found[inputs['test']] = inputs.get('test_rendered', inputs['rendered'])
     return found
 
-def name_seeds(seeds # Numbers
-)->str:
-    "Write seeds as words."
-    return ('seed ' if len(seeds)==1 else 'seeds ')+', '.join(map(str, seeds))
+def name_worlds(worlds # Numbers, in order
+)->str: # e.g. world 7, or worlds 0 to 3
+    "Write worlds as words."
+    worlds = list(worlds)
+    in_row = len(worlds)>2 and worlds==list(range(worlds[0], worlds[-1]+1))
+    told = f'{worlds[0]} to {worlds[-1]}' if in_row else ', '.join(map(str, worlds))
+    return ('world ' if len(worlds)==1 else 'worlds ')+told
 
 def caption(
     runs:Runs,
@@ -234,7 +236,7 @@ def caption(
     run, known, mine = run_of(runs, test), behind(runs, test), corpus_of(runs, test)
     others = ', '.join(f'{c}, {PICTURES[r]}' for c, r in known.items() if c!=mine)
     ours = (f"{mine} ({PICTURES[known[mine]]}; training also on {others}; "
-            f"preset {run.inputs['preset']}, {name_seeds(runs[run.name])})")
+            f"preset {run.inputs['preset']}, {name_worlds(runs[run.name])})")
     if not paper: return f'Recall in per cent on {ours}.'
     if not any(known.values()):
         return (f'Recall in per cent. Paper: {paper}. Ours: {ours}; '
@@ -249,10 +251,7 @@ LEARNED = 60. # per cent of the training images
 def learned(run:Run # Of a classifier
 )->bool:
     "Return whether a classifier gets most of its training images right, once training has ended."
-    train = run.result.get('train')
-    if train is not None: return train>=LEARNED
-    log = run.result.get('log') # run files of CFE hold no such share before 29 November 2026
-    return not log or bool(log[-1]['loss']<np.log(7)/2)
+    return run.result['train']>=LEARNED
 
 def points(
     runs:Runs,
@@ -287,29 +286,30 @@ def unit(metric:str # As in `claims`
 
 def values_text(
     metric:str, # As in `claims`
-    values:list, # One a seed
-    over:str='seeds', # As in `claims`
+    values:list, # One a world
+    alpha:float=.05, # 1 minus the interval's coverage; 0: arithmetic, which has none
 )->str:
-    "Write values as their mean and its interval over seeds."
+    "Write values as their mean and its interval over worlds."
+    values = list(values)
     if not values: return '–'
     texts, name = [amount(metric, x) for x in values], unit(metric)
-    if len(values)==1: return texts[0]+name+('' if over=='exact' else ', one seed')
+    if not alpha: return texts[0]+name
+    if len(values)==1: return f'{texts[0]}{name}, one world'
     if np.isinf(values).any(): return ', '.join(texts)+name
-    mean, half = np.mean(values), half_interval(values, over)
-    low, high = (amount(metric, x) for x in (mean-half, mean+half))
-    return f'{amount(metric, mean)}{name} [{low} to {high}]'
+    low, high = (amount(metric, x) for x in ends_of(values, alpha))
+    return f'{amount(metric, np.mean(values))}{name} [{low} to {high}]'
 
 # %% ../nbs/08_results.ipynb #c1ec81c5
-def points_text(x)->str: # Points, one a seed
-    "Write points as their mean and its interval over seeds."
-    return values_text('points', list(x), 'splits')
+def points_text(x)->str: # Points, one a world
+    "Write points as their mean and its interval over worlds."
+    return values_text('points', x)
 
 def sign_of(
-    x, # Points, one a seed
+    x, # Points, one a world
     said:tuple, # What to say where the interval is above 0, and where it is below
 )->str:
-    "Return on which side of 0 a mean over seeds is."
-    if len(x)<2: return 'one seed' if len(x) else 'no seed that learned'
-    mean, half = np.mean(x), half_interval(x, 'splits')
-    if mean>half: return said[0]
-    return said[1] if -mean>half else 'inconclusive'
+    "Return on which side of 0 a mean over worlds is."
+    if len(x)<2: return 'one world' if len(x) else 'no world that learned'
+    low, high = ends_of(x)
+    if low>0: return said[0]
+    return said[1] if high<0 else 'inconclusive'

@@ -170,14 +170,15 @@ def _seen(root): return recognise(root) # once a process: a large disk takes lon
 
 def _limit(name, preset): # A preset's sizes that a real corpus can be thinned to
     sizes = corpus_sizes(name, preset)
-    return {k: sizes.get(k) for k in corpus_sizes(name, 'smoke') if k!='yaws'}
+    return {k: sizes.get(k) for k in corpus_sizes(name, 'smoke')
+            if k not in ('yaws', 'others')}
 
 def get_corpus(
     name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
-    preset:str='quick', # published, smoke, quick, standard or full
+    preset:str='world', # published, smoke, world or long
     data='', # Folder that holds real corpora
     corpora:str='auto', # auto, real or rendered
-    world:int=0, # Which people a rendered corpus has, in a preset of worlds
+    world:int=0, # Which people a rendered corpus has
 )->Corpus:
     "Return the real corpus where `data` holds it, else the rendered one."
     choose('corpora', corpora, ('auto', 'real', 'rendered'))
@@ -193,16 +194,16 @@ def get_corpus(
         why = f" ({skipped[0]['file']}: {skipped[0]['reason']})" if skipped else ''
         raise GascaError(
             f'{CORPUS_NAMES[name]} is not under {where}{why}; add it, or allow --corpora auto')
-    return render_corpus(name, p['name'], world=world if p.get('worlds') else None)
+    return render_corpus(name, p['name'], world=world)
 
 # %% ../../nbs/corpora/04_prepare.ipynb #9d6be612
 def stand_in(
     c:Corpus, # A corpus
-    preset:str='quick', # Whose rendered corpus is shown instead of a real one
+    preset:str='world', # Whose rendered corpus is shown instead of a real one
 )->Corpus:
     "Return a corpus whose pictures may be published."
     if c.info['rendered']: return c
-    return render_corpus(c.info['key'], get_preset(preset)['name'])
+    return render_corpus(c.info['key'], get_preset(preset)['name'], world=0)
 
 def real_or_rendered(
     c:Corpus, # A corpus

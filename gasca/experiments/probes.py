@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PENALTIES', 'probes', 'codes', 'read_out', 'questions', 'explained', 'nearest', 'probe_table', 'probe',
-           'over_untrained', 'says_right', 'probe_tables']
+           'over_untrained', 'says_right', 'code_metrics', 'probe_tables']
 
 # %% ../../nbs/07a_probes.ipynb #5e9f7502
 import numpy as np
@@ -125,14 +125,14 @@ def probe(
                      person=nearest(x, frontal, person, said)))
 
 # %% ../../nbs/07a_probes.ipynb #8375c3c2
-def over_untrained(results:list # Of the runs `probes`, one a seed
+def over_untrained(results:list # Of the runs `probes`, one a world
 )->dict: # z_image, z_person, z_turned, first_image, first_person -> text in points
     "Write what codes read out more than those of an encoder that was not trained."
     def more(code, kind):
         untrained = code.replace('gasca1', 'random').replace('gasca2', 'random')
         values = [r[code]['right'][kind]-r[untrained]['right'][kind] for r in results]
-        return values_text('points', values, 'splits').replace(' points', '')
-    last = max(code for code in results[0] if code.startswith('gasca2'))
+        return values_text('points', values).replace(' points', '')
+    last = 'gasca2, layer 4'
     asked = {'z_image':(last, 'image'), 'z_person':(last, 'person'), 'z_turned':(last, 'turned'),
              'first_image':('gasca1, layer 1', 'image'),
              'first_person':('gasca1, layer 1', 'person')}
@@ -142,12 +142,26 @@ def says_right(run:Run)->bool:
     "Return whether every code was asked for the emotion."
     return all('right' in said for said in run.result.values())
 
+def code_metrics(runs:Runs)->dict: # Metric of `claims` -> values by world
+    "Return the claims' numbers that codes give."
+    results = {world:run.result for world, run in runs['probes'].items()}
+    def right(code, kind): return pd.Series({w:r[code]['right'][kind] for w, r in results.items()})
+    def nuisance(code): # share of the variance, Multi-PIE's design
+        return pd.Series({w:r[code]['share_pie']['yaw']+r[code]['share_pie']['light']
+                          for w, r in results.items()})
+    z, untrained = 'gasca2, layer 4', 'random, layer 4'
+    return dict(
+        z_turned_points=right(z, 'turned')-right(untrained, 'turned'),
+        z_nuisance_ratio=nuisance(z)/nuisance(untrained),
+        z_minus_pixels_points=right(z, 'person')-right('pixels', 'person'),
+        z_minus_untrained_points=right(z, 'person')-right(untrained, 'person'))
+
 def probe_tables(runs:Runs)->dict: # Name -> frame
     "Return all that the report tells of the codes."
     results = [run.result for run in runs['probes'].values()]
     t = probe_table(results)
-    last = max(code for code in t.index if code.startswith('gasca2'))
-    return dict(table=t, more=over_untrained(results), z=t.loc[last], pixels=t.loc['pixels'],
+    last = 'gasca2, layer 4'
+    return dict(metrics=code_metrics(runs), table=t, more=over_untrained(results), z=t.loc[last], pixels=t.loc['pixels'],
                 untrained=t.loc[last.replace('gasca2', 'random')],
                 corpus=runs.first('probes').corpus())
 

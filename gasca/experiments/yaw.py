@@ -92,7 +92,7 @@ def yaw_tables(runs:Runs)->dict: # Name -> frame
             for what in ('input', 'model', 'target')}
     off = {stack:(mean(stack, 'model', 'off').mean(), mean(stack, 'target', 'off').mean())
            for stack in results[0]}
-    return dict(metrics=dict(yaw_left=[r['gasca2']['left'] for r in results]),
+    return dict(metrics=dict(yaw_left={w:run.result['gasca2']['left'] for w, run in runs['yaw'].items()}),
                 read=pd.DataFrame(read).T, off=off,
                 left={stack:[r[stack]['left'] for r in results] for stack in results[0]})
 

@@ -126,7 +126,7 @@ def _sizes(corpus, preset):
 
 def plan(
     name:str, # Key of DESIGNS
-    preset:str='quick', # smoke, quick, standard or full
+    preset:str='world', # smoke, world or long
     **sizes, # Other sizes than the preset's, e.g. people=10; world, a number, names everybody anew
 )->tuple: # Sizes, list of takes
     "Plan a corpus without rendering it."

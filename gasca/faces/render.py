@@ -116,7 +116,7 @@ def made_once(
 # %% ../../nbs/faces/10_render.ipynb #f06f4802
 def render_corpus(
     name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
-    preset:str='quick', # smoke, quick, standard or full
+    preset:str='world', # smoke, world or long
     out=None, # Folder for rendered corpora, default data_dir()/'rendered'
     **sizes, # Other sizes than the preset's, e.g. people=10; `world`; for kdef one of KDEF_CHANGES
 )->Corpus:
@@ -141,7 +141,7 @@ def render_corpus(
 @cli
 def gasca_render(
     name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
-    preset:str='quick', # smoke, quick, standard or full
+    preset:str='world', # smoke, world or long
     out:str=None, # Folder for rendered corpora
     people:int=None, # Number of people
     px:int=None, # Side of the images in pixels
