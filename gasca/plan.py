@@ -63,7 +63,7 @@ class Plan:
     def experiments(self)->list: # (Experiment, world); None: all worlds
         "List what is done, in order."
         rows = [e for e in [*EXPERIMENTS, *LAST] if self.controls or not e.control]
-        each = [(e, world) for world in self.worlds for e in rows if e.each]
+        each = [(e, world) for world in self.worlds for e in rows if e.each and e.makes]
         return each+[(e, None) for e in rows if not e.each]
 
     def parameters(self, e:Experiment, world:int|None)->dict:

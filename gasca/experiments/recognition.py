@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['RIVALS', 'CLASSIFIER', 'SHOWN_IN', 'recognition', 'baseline', 'controls', 'table1', 'table2', 'table3', 'every_seed',
-           'total_counts', 'longer_table', 'ahead_table', 'correct', 'paired', 'cost_table', 'wild', 'gains',
-           'accuracy_metrics', 'tests_add_up', 'by_split', 'means', 'tests_of', 'long_table', 'class_intervals',
-           'detail', 'ends', 'neutral', 'gains_by_person', 'recognition_tables']
+           'total_counts', 'longer_table', 'ahead_table', 'cost_table', 'wild', 'gains', 'accuracy_metrics',
+           'tests_add_up', 'by_split', 'means', 'tests_of', 'long_table', 'class_intervals', 'detail', 'ends',
+           'neutral', 'gains_by_person', 'recognition_tables']
 
 # %% ../../nbs/08a_tables.ipynb #22cb4352
 from functools import partial
@@ -112,36 +112,6 @@ def ahead_table(runs:Runs)->pd.DataFrame: # By model
     rows = {name:{f'by {split}':text(other, split) for split in ('image', 'person')}
             for name, other in others.items()}
     return pd.DataFrame(rows).T.rename_axis('CNN₂ₐ over')
-
-# %% ../../nbs/08a_tables.ipynb #88d2022c
-def correct(test:dict # From `Runs.test`
-)->np.ndarray: # One bool an image
-    "Return which images a model gets right."
-    return np.array(list(test['truth']))==np.array(list(test['predicted']))
-
-def paired(
-    runs:Runs,
-    split:str='image', # image or person
-)->pd.DataFrame:
-    "Compare models on the same images, seed by seed."
-    others = [m for m in kdef_models(runs) if m!='cnn2a']
-    pairs = [(f'cnn2a_{split}', f'{m}_{split}') for m in others]
-    if split=='image': pairs.append(('cnn2b_nao', 'random2b_nao'))
-    if f'cnn2a-bn_{split}' in runs: # D3
-        pairs += [(f'cnn2a-bn_{split}', f'random-bn_{split}'),
-                  (f'cnn2a_{split}', f'cnn2a-bn_{split}')]
-    rows = []
-    for a, b in pairs:
-        ours, theirs = runs.test(a), runs.test(b)
-        for seed in [s for s in runs['recon'] if s in ours and s in theirs]:
-            x, y = correct(ours[seed]), correct(theirs[seed])
-            m = mcnemar(x, y)
-            rows.append({
-                'A and B':f'{model_of(a)} and {model_of(b)}', 'corpus':corpus_of(runs, a),
-                'seed':str(seed), 'A minus B, points':f'{100*(x.mean()-y.mean()):+.2f}',
-                'only A right':str(m['only_a']), 'only B right':str(m['only_b']),
-                'p (McNemar)':f"{m['p']:.3g}"})
-    return pd.DataFrame(rows).set_index('A and B')
 
 # %% ../../nbs/08a_tables.ipynb #30e7569c
 def cost_table(runs:Runs)->pd.DataFrame: # parameters, multiply-adds, and ResNet-34's over each
@@ -300,7 +270,7 @@ def recognition_tables(runs:Runs)->dict: # Name -> frame
         table1=by_split(partial(table1, runs)), table3=by_split(partial(table3, runs)),
         table2=table2(runs), poses=pose_table(runs, tests), sides=side_table(runs, tests),
         longer=longer_table(runs), ahead=ahead_table(runs),
-        paired=by_split(partial(paired, runs)), costs=cost_table(runs),
+        costs=cost_table(runs),
         micro=micro, neutral=neutral(runs), by_person=gains_by_person(runs), ends=ends(runs),
         own=micro_learned(runs, 'cnn2a-long_image'),
         every={f'{m}_{split}':accuracy(runs, f'{m}_{split}')
