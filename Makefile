@@ -50,7 +50,7 @@ cards: .venv/ready # gasca/weights/*.md: a page for each published model
 page: .venv/ready # reports/playground.html: the published networks in one file for a browser
 	$(BIN)/gasca_page
 
-site: .venv/ready # _site/README.html: README, notebooks and reports as pages; a warning is an error
+site: .venv/ready # _site/index.html: README, notebooks and reports as pages; a warning is an error
 	$(BIN)/pip install -q -e '.[site]' -c constraints.txt
 	PYTHONPATH=site $(BIN)/sphinx-build -q -W --keep-going -b html -c site . _site
 

@@ -1,13 +1,16 @@
 """The site: README, notebooks and reports as pages that need no network (make site)."""
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
 import ziamath
 from docutils import nodes
+from sphinx.addnodes import download_reference
 
 ROOT = Path(__file__).parent.parent
+PRESETS = ('quick', 'standard', 'full')
 
 project = 'GASCA, reproduced'
 author = 'The GASCA replication authors'
@@ -20,6 +23,7 @@ exclude_patterns = ['.*', '**/.ipynb_checkpoints', 'gasca', 'tests', 'tools', 'd
 html_theme = 'furo'
 html_title = project
 html_static_path = ['static']
+html_extra_path = ['extra'] # index.html, which leads to the first page
 html_css_files = ['site.css']
 html_copy_source = False
 html_show_sourcelink = False
@@ -28,6 +32,8 @@ myst_enable_extensions = ['dollarmath', 'amsmath']
 myst_heading_anchors = 4
 nb_execution_mode = 'off'
 nb_merge_streams = True
+nb_code_prompt_show = 'Imports' # nothing else is folded
+nb_code_prompt_hide = 'Imports'
 nb_custom_formats = {'.ipynb':'conf.read_notebook'}
 suppress_warnings = ['mystnb.unknown_mime_type', 'myst.header'] # sizes of headings in reports
 
@@ -109,24 +115,48 @@ def groups():
     rows = {name:re.findall(r'^\| \[[^]]+\]\((.+)\.ipynb\)', body, re.M) for name, _, body in parts}
     return {name:[f'nbs/{page}' for page in found] for name, found in rows.items() if found}
 
-def report_pages():
-    "Return the pages of the published reports."
-    presets = ('quick', 'standard', 'full')
-    found = [f for preset in presets for f in sorted((ROOT/'reports'/preset).glob('*.md'))]
-    pages = [f.relative_to(ROOT).with_suffix('').as_posix() for f in found]
-    return ['reports/README', *pages, 'reports/speed', 'reports/LOG']
-
 def toctree(caption, names):
     "Write a group of pages for the margin."
     lines = ['', '```{toctree}', ':hidden:', f':caption: {caption}', '', *names, '```', '']
     return '\n'.join(lines)
 
 def add_contents(app, name, source):
-    "Append the list of pages to the first one; it is in no file, as GitHub would show it."
-    if name!=root_doc: return
-    source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING'])
-    for caption, names in groups().items(): source[0] += toctree(caption, names)
-    source[0] += toctree('Published reports', report_pages())
+    "Append lists of pages for the margin; they are in no file, as GitHub would show them."
+    folder = Path(name).parent
+    if name==root_doc:
+        source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING'])
+        for caption, names in groups().items(): source[0] += toctree(caption, names)
+        presets = [f'Preset {preset} <reports/{preset}/README>' for preset in PRESETS]
+        reports = ['The report <reports/README>', *presets, 'reports/speed', 'reports/LOG']
+        source[0] += toctree('Published reports', reports)
+    elif folder.name in PRESETS and Path(name).name=='README':
+        pages = sorted(f.stem for f in (ROOT/folder).glob('*.md'))
+        source[0] += toctree('Pages', [page for page in pages if page!='README'])
+
+def own_name(name, title):
+    "Return a page's title as no other page has it: chapters by number, tables by preset."
+    folder, page = ('', *name.split('/'))[-2:]
+    chapter = re.match(r'\d+[a-z]?(?=_)', page)
+    if name=='nbs/index': return 'The notebooks'
+    if name=='reports/README': return f'The report: {title}'
+    if folder in PRESETS and page!='README': return f'{title} ({folder})'
+    return f'{chapter[0]} {title.removeprefix(f"{folder}.")}' if chapter else title
+
+def name_page(app, doctree):
+    "Give a page a name of its own; the places in it that links lead to keep theirs."
+    title = next(doctree.findall(nodes.title))
+    title.children[:] = [nodes.Text(own_name(app.env.docname, title.astext()))]
+
+def open_in_place(app, doctree):
+    "Let pages and articles that a link leads to open where they stand, instead of downloading."
+    for link in list(doctree.findall(download_reference)):
+        if not link['reftarget'].endswith(('.html', '.pdf')): continue
+        file = (ROOT/app.env.docname).parent/link['reftarget']
+        copy = app.outdir/file.resolve().relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+        here = nodes.reference('', '', *link.children, refuri=link['reftarget'], internal=True)
+        link.replace_self(here)
 
 # --- equations as pictures, drawn while the site is built
 
@@ -149,3 +179,4 @@ def block_math(self, node):
 def setup(app):
     app.add_html_math_renderer('ziamath', (inline_math, None), (block_math, None))
     app.connect('source-read', add_contents)
+    for change in (name_page, open_in_place): app.connect('doctree-read', change, priority=100)
