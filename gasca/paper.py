@@ -138,7 +138,7 @@ def table2_sets(total:int # Number of images
 
 # %% ../nbs/01_paper.ipynb #a753fa7d
 def _rule(claim):
-    op, null, least = claim.op, f'{claim.op} {claim.null:g}', f'{claim.op} {claim.least:g}'
+    null, least = (f'{claim.op} {claim[name]:g}' for name in ('null', 'least'))
     if claim.family=='exact': return f'reproduced: {least}; trend holds: {null}'
     return (f'reproduced: interval {least}; trend holds: interval {null}; '
             f'not reproduced: nothing of the interval {least}')

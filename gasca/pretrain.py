@@ -17,17 +17,17 @@ import torch
 from jaxtyping import UInt8
 from torch import nn
 
-from .checkpoints import (
-    WEIGHTS, check_shapes, device, half_trained, load_into, load_model, mend, read_card, read_sizes,
-    finished_run, save_trained, trained_run)
-from .core import GascaError, choose, digest, models_dir
+from gasca.checkpoints import (
+    WEIGHTS, check_shapes, device, load_into, load_model, mend, read_card, read_sizes, save_trained,
+    trained_run)
+from .core import GascaError, choose, models_dir
 from .data import (
     ALPHAS, SCENE, YAWS, Corpus, luminance, pairs, pose_set, split_hash, split_people, target_light)
 from .engine.engine import Job, gangglw
 from .engine.fast import FastConvMLP, PixelConv, PixelDeconv, bounded, rounded_factors
 from .engine.sources import Source, planes, reconstruct
 from .layers import HalfConv, n_macs, n_params
-from .runs import code_hash, read_run, run_path, save_run, versions
+from .runs import code_hash, read_run, run_path
 from .train import LITERAL_RECIPE, RECIPE, Diverged, Discriminator, Generator
 
 # %% ../nbs/05_pretrain.ipynb #cd25c855

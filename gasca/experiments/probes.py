@@ -161,7 +161,8 @@ def probe_tables(runs:Runs)->dict: # Name -> frame
     results = [run.result for run in runs['probes'].values()]
     t = probe_table(results)
     last = 'gasca2, layer 4'
-    return dict(metrics=code_metrics(runs), table=t, more=over_untrained(results), z=t.loc[last], pixels=t.loc['pixels'],
+    return dict(metrics=code_metrics(runs), table=t, more=over_untrained(results),
+                z=t.loc[last], pixels=t.loc['pixels'],
                 untrained=t.loc[last.replace('gasca2', 'random')],
                 corpus=runs.first('probes').corpus())
 

@@ -197,7 +197,8 @@ def recon_table(runs:Runs)->pd.DataFrame:
     for stack, name in STACKS.items():
         t = mean.loc[stack].T
         t = t[[r for r in RIVALS if r in t]]
-        t.loc['mean'] = [np.mean([m['mean'][r] for m, in stacks_of(runs, stack).values()]) for r in t]
+        means = [m['mean'] for m, in stacks_of(runs, stack).values()]
+        t.loc['mean'] = [np.mean([mean[r] for mean in means]) for r in t]
         text = t.map('{:.4f}'.format)
         least = t.le(t.min(axis=1), axis=0)
         for rival in t:
@@ -234,7 +235,8 @@ def with_and_without(runs:Runs)->pd.DataFrame: # Empty where GASCA2 was not trai
     pairs = stacks_of(runs, *stacks)
     if not pairs: return pd.DataFrame()
     t = errors(runs, stacks)
-    t = t[(t.what=='model')&t.seed.isin(list(pairs))].assign(yaw=t.yaw.abs()).pivot_table('L1', 'yaw', 'model')
+    t = t[(t.what=='model')&t.seed.isin(list(pairs))].assign(yaw=t.yaw.abs())
+    t = t.pivot_table('L1', 'yaw', 'model')
     t = t.rename(lambda yaw: f'±{yaw}°' if yaw else '0°')
     t.loc['mean'] = [np.mean([m['mean']['model'] for m in stack]) for stack in zip(*pairs.values())]
     text = t.map('{:.4f}'.format).set_axis(['with D', 'without D'], axis=1)

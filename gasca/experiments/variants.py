@@ -84,7 +84,7 @@ def pretraining_tables(runs:Runs)->dict: # Name -> frame
     logs = {stack:pd.DataFrame(trained(runs, stack).result['log']) for stack in ADVERSARY
             if trained(runs, stack)}
     ends = {stack:final(trained(runs, stack))['d'] for stack in logs}
-    metrics = dict(halfconv_params_ratio={0:1.}, # its weights do not depend on the plane's width: D10
+    metrics = dict(halfconv_params_ratio={0:1.}, # its weights do not depend on the width: D10
                    shared_w_ratio={0:sizes['nf']**2}) # nf planes to nf planes at once
     return dict(metrics=metrics, sizes=sizes, people=first.result['people'], d=d_table(runs),
                 logs=logs, ends=ends, d_steps=d_steps(runs), steps=steps_of(first))

@@ -92,7 +92,8 @@ def yaw_tables(runs:Runs)->dict: # Name -> frame
             for what in ('input', 'model', 'target')}
     off = {stack:(mean(stack, 'model', 'off').mean(), mean(stack, 'target', 'off').mean())
            for stack in results[0]}
-    return dict(metrics=dict(yaw_left={w:run.result['gasca2']['left'] for w, run in runs['yaw'].items()}),
+    left = {world:run.result['gasca2']['left'] for world, run in runs['yaw'].items()}
+    return dict(metrics=dict(yaw_left=left),
                 read=pd.DataFrame(read).T, off=off,
                 left={stack:[r[stack]['left'] for r in results] for stack in results[0]})
 

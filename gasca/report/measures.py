@@ -35,14 +35,16 @@ def facts(run:Run)->dict: # Fact -> value
     "State what a run must share with the runs beside it."
     inputs, what = run.inputs, run.inputs['what']
     found = {'the preset':inputs['preset']}
-    found |= {f'the pictures of {corpus}':v for corpus, v in pictures(run).items()}
+    found |= {f'the pictures of {corpus} in world {run.seed}':v
+              for corpus, v in pictures(run).items()}
     if 'split' in inputs and what!='pretrain':
-        found[f"the {inputs['split']} split of seed {run.seed}"] = inputs['split_hash']
+        found[f"the {inputs['split']} split of world {run.seed}"] = inputs['split_hash']
     weights = {}
     if what=='pretrain': weights = {inputs['model']:run.result.get('sha256')}
-    elif what in ('recon', 'probes'): weights = inputs['checkpoints']
-    elif what in START: weights = {START[what]:inputs['start']}
-    return found|{f'the weights of {m}, seed {run.seed}':v for m, v in weights.items()}
+    elif 'checkpoints' in inputs: weights = inputs['checkpoints']
+    elif what.removesuffix('-long') in START:
+        weights = {START[what.removesuffix('-long')]:inputs['start']}
+    return found|{f'the weights of {m}, world {run.seed}':v for m, v in weights.items()}
 
 # %% ../../nbs/08b_measures.ipynb #81d30ffc
 EVERY = dict(what=str, seed=int, preset=str, corpus=str, rendered=(bool, str), code=str)
@@ -103,7 +105,7 @@ def complete(
     runs:Runs,
     out, # Folder they were read from
 ):
-    "Raise `GascaError` unless every seed has what the tables need."
+    "Raise `GascaError` unless every world has what the tables need."
     seeds = sorted({seed for name in MAKERS for seed in runs.get(name, ())})
     absent = [(name, s) for s in seeds for name in MAKERS if s not in runs.get(name, ())]
     if seeds and not absent: return
@@ -138,11 +140,11 @@ def read_runs(out # Folder of a replication or report
 @dataclass(frozen=True)
 class Results:
     "What tables, claims, figures and texts are made of."
-    head:dict # preset, seeds, corpora and whether they are rendered, captions, epochs
+    head:dict # preset, worlds, corpora and whether they are rendered, captions, epochs
     of:dict # Name of an experiment -> name -> frame, number or text
     runs:pd.DataFrame # A row a run file: file, what, code, device, digest
     versions:pd.DataFrame # A row a package or setting
-    pictures:pd.DataFrame # A row a corpus: sha256 of its files
+    pictures:pd.DataFrame # A row a world and corpus: sha256 of its files
 
     def __getitem__(self, name:str # Of an experiment
     )->dict: # Empty where it was not run
@@ -153,15 +155,15 @@ def about(runs:Runs)->dict:
     "Return what a replication is about."
     recon = runs.first('recon').inputs
     tests = ('recon', 'cnn1_image', 'cnn2b_cfe', 'cnn2b_nao')
-    epochs = dict(cnn1='cnn1_image', cnn2b='cnn2b', resnet34='resnet34_image',
-                  cnn2b_long='cnn2b-long')
+    epochs = dict(cnn1='cnn1_image', long='cnn1-long_image', cnn2b='cnn2b',
+                  resnet34='resnet34_image')
     captions = dict(kdef=caption(runs, 'cnn1_image', 'KDEF'), person=caption(runs, 'cnn1_person'),
                     wild=caption(runs, 'cnn2b_nao', 'NAOFaces'))
     return dict(
-        preset=recon['preset'], seeds=list(runs['recon']), seed=min(runs['recon']),
+        preset=recon['preset'], worlds=list(runs['recon']), world=min(runs['recon']),
         rendered=behind(runs), caption=captions, n=runs.first('cnn1_image').result['n'],
         corpora=dict(zip(('pie', 'kdef', 'cfe', 'nao'), (corpus_of(runs, t) for t in tests))),
-        epochs={k:runs.first(name).inputs['epochs'] for k, name in epochs.items() if name in runs})
+        epochs={k:runs.first(name).inputs['epochs'] for k, name in epochs.items()})
 
 # %% ../../nbs/08b_measures.ipynb #9e896b30
 def provenance(runs:Runs)->dict: # runs, versions, pictures: frames
@@ -173,9 +175,10 @@ def provenance(runs:Runs)->dict: # runs, versions, pictures: frames
             for run in every]
     used = pd.DataFrame([run.versions for run in every]).sort_index(axis=1)
     used = used.apply(lambda column: ', '.join(sorted({str(v) for v in column.dropna()})))
-    files = pd.DataFrame({c:files for run in every for c, files in pictures(run).items()}).T
+    files = pd.DataFrame({(run.seed, c):files for run in every
+                          for c, files in pictures(run).items()}).T
     return dict(runs=pd.DataFrame(rows).set_index('file'), versions=used.to_frame('versions'),
-                pictures=files.sort_index().fillna('').map(lambda text: text[:12]))
+                pictures=files.sort_index().rename_axis(['world', 'corpus']).map(lambda x: x[:12]))
 
 def measure(runs:Runs)->Results:
     "Make every frame that the report needs."
