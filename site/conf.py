@@ -14,7 +14,8 @@ author = 'The GASCA replication authors'
 copyright = f'2026 onwards, {author}. Apache-2.0'
 extensions = ['myst_nb']
 root_doc = 'README'
-include_patterns = ['README.md', 'INSTALL.md', 'CONTRIBUTING.md', 'nbs/**', 'reports/**']
+include_patterns = ['README.md', 'INSTALL.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'nbs/**',
+                    'reports/**']
 exclude_patterns = ['.*', '**/.ipynb_checkpoints', 'gasca', 'tests', 'tools', 'data', 'models',
                     'replication', '_site', 'site', 'gasca.egg-info']
 html_theme = 'furo'
@@ -124,7 +125,7 @@ def toctree(caption, names):
 def add_contents(app, name, source):
     "Append the list of pages to the first one; it is in no file, as GitHub would show it."
     if name!=root_doc: return
-    source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING'])
+    source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING', 'CHANGELOG'])
     for caption, names in groups().items(): source[0] += toctree(caption, names)
     source[0] += toctree('Published reports', report_pages())
 
