@@ -9,7 +9,7 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 DRAW := MPLBACKEND=module://matplotlib_inline.backend_inline MATPLOTLIBRC=/dev/null
 SHOWN := $(wildcard nbs/0[5-9]*.ipynb nbs/10*.ipynb)
 
-.PHONY: replicate test attack lab report article bench cards page site notebooks publish hooks counters clean
+.PHONY: replicate test attack lab report article bench cards page site notebooks publish lock hooks counters clean
 
 .venv/ready: settings.ini setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -61,6 +61,11 @@ notebooks: .venv/ready # run the run notebooks in place: their outputs are what 
 publish: .venv/ready # a finished replication becomes the published one; PRESET=quick, standard or full
 	$(BIN)/gasca_publish --preset $(PRESET)
 	$(MAKE) report cards article notebooks page
+
+lock: # requirements.lock: what .ci/run installs, torch too, by hash; versions as in constraints.txt; needs uv
+	echo torch==2.13.0 | uv pip compile -q - pyproject.toml --extra dev --extra site -c constraints.txt \
+	    --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url \
+	    --custom-compile-command 'make lock' -o requirements.lock
 
 hooks: .venv/ready # git merges notebooks by cells, Jupyter saves them clean
 	$(BIN)/nbdev_install_hooks

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['QUOTA', 'REGISTRY', 'PRESETS', 'GascaError', 'choose', 'printable', 'cli', 'rng', 'root', 'data_dir', 'models_dir',
-           'atomic', 'plain', 'save_json', 'load_json', 'sha256', 'digest', 'in_kernel', 'progress', 'processors',
-           'show_faces', 'read_toml', 'get_preset', 'corpus_sizes']
+           'clone', 'atomic', 'plain', 'save_json', 'load_json', 'sha256', 'digest', 'in_kernel', 'progress',
+           'processors', 'show_faces', 'read_toml', 'get_preset', 'corpus_sizes']
 
 # %% ../nbs/00_core.ipynb #70f4b8cb
 import functools
@@ -82,6 +82,12 @@ def data_dir()->Path: # $GASCA_DATA, or data/ in the root
 def models_dir()->Path: # $GASCA_MODELS, or models/ in the root
     "Return the folder for checkpoints."
     return Path(os.environ.get('GASCA_MODELS') or root()/'models')
+
+# %% ../nbs/00_core.ipynb #c3d9e4f5
+def clone()->Path: # `root()`, where the notebooks are
+    "Return the root of the clone; elsewhere raise `GascaError`."
+    if (root()/'nbs').is_dir(): return root()
+    raise GascaError(f'no notebooks in {root()}; run this inside a clone of the project')
 
 # %% ../nbs/00_core.ipynb #671944e0
 @contextmanager

@@ -18,8 +18,8 @@ from fastcore.script import call_parse
 from fastcore.xtras import modified_env
 
 from .checkpoints import device, read_card
-from .core import (PRESETS, GascaError, choose, cli, data_dir, digest, get_preset, load_json,
-                        models_dir, root, save_json, sha256)
+from .core import (PRESETS, GascaError, choose, cli, clone, data_dir, digest, get_preset,
+                        load_json, models_dir, root, save_json, sha256)
 from .lock import alone, sweep
 from .plan import Plan, Step, parse_seeds
 from .report.claims import compare_runs
@@ -176,9 +176,6 @@ def replicate(
 ):
     "Render what is missing, then run the plan, skipping what is done."
     nbs, bar = root()/'nbs', plan.out/'.progress'
-    if not nbs.is_dir():
-        raise GascaError(f'no notebooks in {root()}; '
-                         'run gasca_replicate inside a clone of the project')
     log, times = plan.out/'steps.json', plan.out/'timings.json'
     done, took = open_folder(plan.out), seconds_before(times)
     print('preparing the corpora that are missing', flush=True)
@@ -244,6 +241,7 @@ def work_alone(
     run=side_by_side, # What runs the steps
 ):
     "Replicate, unless another process works in the folder."
+    clone()
     keep_out(plan)
     busy = (f'another gasca_replicate works in {plan.out}; '
             'wait until it has ended, or choose another folder with --out')

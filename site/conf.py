@@ -17,7 +17,8 @@ author = 'The GASCA replication authors'
 copyright = f'2026 onwards, {author}. Apache-2.0'
 extensions = ['myst_nb']
 root_doc = 'README'
-include_patterns = ['README.md', 'INSTALL.md', 'CONTRIBUTING.md', 'nbs/**', 'reports/**']
+include_patterns = ['README.md', 'INSTALL.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'nbs/**',
+                    'reports/**']
 exclude_patterns = ['.*', '**/.ipynb_checkpoints', 'gasca', 'tests', 'tools', 'data', 'models',
                     'replication', '_site', 'site', 'gasca.egg-info']
 html_theme = 'furo'
@@ -124,7 +125,7 @@ def add_contents(app, name, source):
     "Append lists of pages for the margin; they are in no file, as GitHub would show them."
     folder = Path(name).parent
     if name==root_doc:
-        source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING'])
+        source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING', 'CHANGELOG'])
         for caption, names in groups().items(): source[0] += toctree(caption, names)
         presets = [f'Preset {preset} <reports/{preset}/README>' for preset in PRESETS]
         reports = ['The report <reports/README>', *presets, 'reports/speed', 'reports/LOG']

@@ -97,3 +97,9 @@ def test_weights_of_another_card_are_refused(hub, tmp_path):
     (hub.folder/'model.json').write_text(json.dumps(card|dict(sha256='0'*64)), encoding='utf-8')
     said = ask(hub, tmp_path/'cache', 'someone/faces')
     assert len(said)==1 and 'another sha256' in said[0]
+
+def test_the_hub_reads_what_a_card_says_is_reached(hub):
+    from huggingface_hub import ModelCard
+    told = ModelCard.load(hub.folder/'README.md').data
+    assert (told.pipeline_tag, told.model_name)==('image-to-image', 'GASCA₂')
+    assert [r.metric_type for r in told.eval_results]==['mae']*3

@@ -15,9 +15,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastcore.script import call_parse
+from PIL import Image
 
 from ..core import (
-    GascaError, choose, cli, data_dir, digest, processors, progress, sha256)
+    GascaError, atomic, choose, cli, data_dir, digest, processors, progress, sha256)
 from ..data import COLUMNS, Corpus, is_whole, load_corpus, write_corpus
 from .acting import STRENGTH
 from .head import ANCESTRIES
@@ -145,10 +146,17 @@ def gasca_render(
     out:str=None, # Folder for rendered corpora
     people:int=None, # Number of people
     px:int=None, # Side of the images in pixels
+    png:bool=False, # Write each image as a PNG, too
 ):
     "Render a corpus of faces."
     sizes = {key:value for key, value in dict(people=people, px=px).items() if value is not None}
     c = render_corpus(name, preset, out, **sizes)
     print(c)
     print(json.dumps(c.info['counts'], sort_keys=True))
-    print(os.path.relpath(Path(c.images.filename).parent))
+    folder = Path(os.path.relpath(Path(c.images.filename).parent))
+    if png:
+        with atomic(folder/'png') as part:
+            part.mkdir()
+            for source, image in zip(c.table.source, c.images):
+                Image.fromarray(image).save(part/f"{source.replace('/', '_')}.png")
+    print(folder)

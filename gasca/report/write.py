@@ -223,11 +223,11 @@ def write_report(out # Folder with run files; the report goes there
 # %% ../../nbs/10_report.ipynb #fb62d967
 def front_page(out # A preset's folder, with its report
 ): # The published file, or None
-    "Repeat a report in the folder above, if that is `reports` and the preset is not smoke."
+    "Repeat the published preset's report in the folder above, if that is `reports`."
     out = Path(out).resolve()
     runs = read_runs(out)
     preset = runs.first('recon').inputs['preset']
-    if out.parent.name!='reports' or preset=='smoke': return None
+    if out.parent.name!='reports' or preset!=PRESETS['published']: return None
     refuse_real(runs)
     def move(match): return match[1]+posixpath.normpath(f'{out.name}/{match[2]}')+')'
     text = (out/'README.md').read_text(encoding='utf-8')
