@@ -1,6 +1,7 @@
 """The site: README, notebooks and reports as pages that need no network (make site)."""
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -58,6 +59,22 @@ def not_pages(text):
 def to_pages(text):
     "Let links of an output lead to pages: Sphinx does not follow those."
     return re.sub(r'\]\(((?!https?:)[^)#\s]+)\.(?:ipynb|md)', r'](\1.html', text)
+
+OPENED = 'playground.html', 'article.pdf' # of reports/: a browser opens them
+
+def to_open(text):
+    "Let links to the page and the article open them; Sphinx would offer them as downloads."
+    names = '|'.join(map(re.escape, OPENED))
+    return re.sub(rf'\[([^]]+)\]\(([^)\s]*\b(?:{names}))\)', r'<a href="\2">\1</a>', text)
+
+def copy_opened(app, error):
+    "Put the page and the article where the repository has them; the page's links lead to pages."
+    if error: return
+    reports = Path(app.outdir)/'reports'
+    for name in OPENED: shutil.copyfile(ROOT/'reports'/name, reports/name)
+    page = reports/OPENED[0]
+    text = page.read_text(encoding='utf-8')
+    page.write_text(re.sub(r'href="([^":]+)\.md"', r'href="\1.html"', text), encoding='utf-8')
 
 def words_beside(cells, at):
     "Return what a cell's picture shows: the words just below it, else the last ones above."
@@ -123,6 +140,7 @@ def toctree(caption, names):
 
 def add_contents(app, name, source):
     "Append the list of pages to the first one; it is in no file, as GitHub would show it."
+    source[0] = to_open(source[0])
     if name!=root_doc: return
     source[0] += toctree('Start', ['nbs/index', 'INSTALL', 'CONTRIBUTING'])
     for caption, names in groups().items(): source[0] += toctree(caption, names)
@@ -149,3 +167,4 @@ def block_math(self, node):
 def setup(app):
     app.add_html_math_renderer('ziamath', (inline_math, None), (block_math, None))
     app.connect('source-read', add_contents)
+    app.connect('build-finished', copy_opened)
