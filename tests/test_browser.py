@@ -378,7 +378,7 @@ def test_noise_of_a_private_browser_is_said(visit, page):
     assert not page.locator('#noise').is_visible()
     assert visit(script=NOISE).get_by_role('alert').is_visible()
 
-def test_it_asks_for_nothing(visit, browser):
+def test_it_asks_for_nothing(browser):
     context = browser.new_context()
     page, asked = context.new_page(), []
     page.on('request', lambda request: asked.append(request.url))
