@@ -10,7 +10,7 @@ from docutils import nodes
 from sphinx.addnodes import download_reference
 
 ROOT = Path(__file__).parent.parent
-PRESETS = ('quick', 'standard', 'full')
+PRESETS = sorted(path.parent.name for path in (ROOT/'reports').glob('*/README.md'))
 
 project = 'GASCA, reproduced'
 author = 'The GASCA replication authors'
@@ -156,6 +156,9 @@ def open_in_place(app, doctree):
         copy = app.outdir/file.resolve().relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
+        if copy.suffix=='.html': # its links lead to pages
+            text = re.sub(r'href="([^":]+)\.md"', r'href="\1.html"', file.read_text('utf-8'))
+            copy.write_text(text, 'utf-8')
         here = nodes.reference('', '', *link.children, refuri=link['reftarget'], internal=True)
         link.replace_self(here)
 

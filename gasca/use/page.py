@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['NETS', 'PAGE', 'NODE_SCRIPT', 'PRESET', 'SOFT', 'AIM', 'packed', 'strangers', 'target_of', 'page_lights',
-           'sprite_row', 'sprite_sheet', 'told_right', 'tallies', 'coded', 'page_text', 'gasca_page']
+           'sprite_row', 'sprite_sheet', 'on_sheet', 'told_right', 'tallies', 'examples', 'coded', 'page_text',
+           'gasca_page']
 
 # %% ../../nbs/12_page.ipynb #3345fd16
 import base64
@@ -27,7 +28,7 @@ from ..faces.plans import make_take, plan
 from ..faces.studio import capture
 from ..pretrain import PUBLISHED
 from .cards import made_by, published
-from .models import NAMES, EmotionClassifier
+from .models import GASCA, NAMES, EmotionClassifier
 
 # %% ../../nbs/12_page.ipynb #81e6c529
 NETS = (*PUBLISHED, 'cnn2a') # on the page
@@ -103,16 +104,21 @@ def sprite_sheet(people, lights)->Image.Image: # A row a person and emotion
     return Image.fromarray(np.vstack(rows))
 
 # %% ../../nbs/12_page.ipynb #d95a27c1
-def told_right(
+def on_sheet(
     sheet:Image.Image, # From `sprite_sheet`
     lights:int, # How many
+)->np.ndarray: # uint8 [people,7,yaws,lights,48,48]
+    "Return the faces of a sheet."
+    cells = np.asarray(sheet).reshape(-1, len(EMOTIONS), 48, len(YAWS), lights, 48)
+    return cells.transpose(0, 1, 3, 4, 2, 5)
+
+def told_right(
+    faces:np.ndarray, # From `on_sheet`
 )->np.ndarray: # bool [people,7,yaws,lights]
     "Return where CNN2a names the emotion that the face was told to show."
-    rows = np.asarray(sheet).reshape(-1, 48, len(YAWS)*lights, 48)
-    faces = rows.swapaxes(1, 2).reshape(-1, 48, 48)
-    says = EmotionClassifier.from_pretrained('cnn2a').predict(faces)['says'].to_numpy()
+    says = EmotionClassifier.from_pretrained('cnn2a').predict(faces.reshape(-1, 48, 48))['says']
     told = np.array([*NAMES.values()])[:,None,None]
-    return says.reshape(-1, len(told), len(YAWS), lights)==told
+    return says.to_numpy().reshape(faces.shape[:4])==told
 
 def tallies(right:np.ndarray # From `told_right`
 )->dict: # Gap in page.html -> e.g. '57 of 126 (45 %)'
@@ -122,6 +128,22 @@ def tallies(right:np.ndarray # From `told_right`
                  flashed=right[...,SOFT+1:])
     return {name:f'{part.sum()} of {part.size} ({100*part.mean():.0f} %)'
             for name, part in parts.items()}
+
+# %% ../../nbs/12_page.ipynb #b7d20c3e
+def examples(faces:np.ndarray # From `on_sheet`
+)->dict: # Preset of page.html -> where its sliders stand
+    "Find the best and the worst turned face, and the frontal one whose light GASCA2 mends most."
+    front, yaws = faces[:,:,[YAWS.index(0)]].astype(float), np.array(YAWS)[:,None]
+    relit = front[...,[AIM],:,:]
+    def off(made, truth): return np.abs(made.reshape(faces.shape)-truth).mean((-1, -2))
+    first, second = [GASCA.from_pretrained(m).normalize(faces.reshape(-1, 48, 48))
+                     for m in PUBLISHED]
+    both, turned = off(first, front)+off(second, relit), abs(yaws)==60
+    scores = {'best':np.where(turned, -both, -np.inf), 'worst':np.where(turned, both, -np.inf),
+              'light-only':np.where(yaws==0, off(faces, relit)-off(second, relit), -np.inf)}
+    sliders = 'person', 'expression', 'yaw', 'light'
+    places = {name:np.unravel_index(score.argmax(), score.shape) for name, score in scores.items()}
+    return {name:dict(zip(sliders, map(int, place))) for name, place in places.items()}
 
 # %% ../../nbs/12_page.ipynb #12e8b696
 def coded(data:bytes)->str: return base64.b64encode(data).decode()
@@ -134,14 +156,16 @@ def page_text(
     "Fill the page."
     jpeg = io.BytesIO()
     sheet.save(jpeg, 'JPEG', quality=85, optimize=True)
+    faces = on_sheet(Image.open(jpeg), len(lights))
     data = dict(
         person=list(people), yaw=[f'{yaw}°' for yaw in YAWS], light=list(lights), target=AIM,
         expression=list(NAMES.values()), start=dict(person=0, yaw=7, light=2, expression=3),
-        weights=[coded(packed(m)) for m in NETS],
+        presets=examples(faces), weights=[coded(packed(m)) for m in NETS],
         sheet='data:image/jpeg;base64,'+coded(jpeg.getvalue()))
+    files = dict(network='gasca.js', style='page.css', script='page.js')
+    parts = {gap:(PAGE/name).read_text(encoding='utf-8') for gap, name in files.items()}
     text = (PAGE/'page.html').read_text(encoding='utf-8')
-    gaps = dict(network=(PAGE/'gasca.js').read_text(encoding='utf-8'), data=json.dumps(data),
-                preset=PRESET, **tallies(told_right(Image.open(jpeg), len(lights))))
+    gaps = dict(parts, data=json.dumps(data), preset=PRESET, **tallies(told_right(faces)))
     for name, value in gaps.items(): text = text.replace('{{'+name+'}}', value)
     return text
 

@@ -38,16 +38,18 @@ const GASCA = (() => {
     const nf = b.length
     const ks = Math.round(Math.sqrt(K.length / (nf * x.n)))
     const y = planes(nf, x.h - ks + 1, x.w - ks + 1)
+    const {h, w} = y
+    const data = x.data
     for (let f = 0; f < nf; f++) {
-      const out = y.data.subarray(f * y.h * y.w, (f + 1) * y.h * y.w).fill(b[f])
+      const out = y.data.subarray(f * h * w, (f + 1) * h * w).fill(b[f])
       for (let i = 0; i < x.n; i++) {
         for (let r = 0; r < ks; r++) {
           for (let c = 0; c < ks; c++) {
             const k = K[((f * x.n + i) * ks + r) * ks + c]
-            for (let u = 0; u < y.h; u++) {
+            for (let u = 0; u < h; u++) {
               const from = (i * x.h + u + r) * x.w + c
-              const to = u * y.w
-              for (let v = 0; v < y.w; v++) out[to + v] += k * x.data[from + v]
+              const to = u * w
+              for (let v = 0; v < w; v++) out[to + v] += k * data[from + v]
             }
           }
         }
@@ -61,21 +63,43 @@ const GASCA = (() => {
     return x
   }
 
+  // Rows of W times planes, two by two: every number is then read half as often, which counts here.
+  function products(W, bias, planes, count) {
+    const [units, size] = [bias.length, W.length / bias.length]
+    const y = new Float32Array(count * units)
+    for (let f = 0; f < count; f += 2) {
+      const g = Math.min(f + 1, count - 1)
+      for (let u = 0; u < units; u += 2) {
+        const v = Math.min(u + 1, units - 1)
+        let fu = bias[u]
+        let fv = bias[v]
+        let gu = bias[u]
+        let gv = bias[v]
+        for (let at = 0; at < size; at++) {
+          const Wu = W[u * size + at]
+          const Wv = W[v * size + at]
+          const xf = planes[f * size + at]
+          const xg = planes[g * size + at]
+          fu += Wu * xf
+          fv += Wv * xf
+          gu += Wu * xg
+          gv += Wv * xg
+        }
+        y[f * units + u] = fu
+        y[f * units + v] = fv
+        y[g * units + u] = gu
+        y[g * units + v] = gv
+      }
+    }
+    return y
+  }
+
   // Eqs. 4 and 6: one W shapes every plane.
   function convMLP(x, p, name) {
     const c = conv(x, p[name + '.conv.weight'], p[name + '.conv.bias'])
     const [W, bias] = [p[name + '.W.weight'], p[name + '.W.bias']]
-    const [size, units] = [c.h * c.w, bias.length]
-    const side = Math.round(Math.sqrt(units))
-    const y = planes(c.n, side, side)
-    for (let f = 0; f < c.n; f++) {
-      for (let u = 0; u < units; u++) {
-        let sum = bias[u]
-        for (let at = 0; at < size; at++) sum += W[u * size + at] * c.data[f * size + at]
-        y.data[f * units + u] = sum
-      }
-    }
-    return relu(y)
+    const side = Math.round(Math.sqrt(bias.length))
+    return relu({n: c.n, h: side, w: side, data: products(W, bias, c.data, c.n)})
   }
 
   // Eq. 7: the left half, with one column of zeros beyond the mid-line; then its mirror image.
