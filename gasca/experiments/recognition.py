@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['RIVALS', 'CLASSIFIER', 'SHOWN_IN', 'recognition', 'baseline', 'controls', 'table1', 'table2', 'table3', 'every_seed',
-           'total_counts', 'longer_table', 'ahead_table', 'cost_table', 'wild', 'gains', 'accuracy_metrics',
-           'tests_add_up', 'by_split', 'means', 'tests_of', 'long_table', 'class_intervals', 'detail', 'ends',
-           'neutral', 'gains_by_person', 'recognition_tables', 'means_are_finite']
+           'total_counts', 'longer_table', 'mean_micro', 'trained_means', 'retest_table', 'ahead_table', 'cost_table',
+           'wild', 'gains', 'accuracy_metrics', 'tests_add_up', 'by_split', 'means', 'tests_of', 'long_table',
+           'class_intervals', 'detail', 'ends', 'neutral', 'gains_by_person', 'recognition_tables', 'means_are_finite']
 
 # %% ../../nbs/08a_tables.ipynb #22cb4352
 from functools import partial
@@ -22,7 +22,7 @@ from ..paper import CLASSES, claims
 from ..runs import Run, Runs
 from ..scores import (
     CONTROLS, LONG, SHOWN, accuracy, join_columns, corpus_of, interval, kdef_models,
-    learned, micro_learned, model_of, paper_column, points, points_text)
+    learned, micro, micro_learned, model_of, paper_column, points, points_text)
 
 # %% ../../nbs/08a_tables.ipynb #87ce9731
 def table1(
@@ -88,18 +88,37 @@ def total_counts(
     return pd.DataFrame(cm, CLASSES, CLASSES).rename_axis('true \\ said')
 
 # %% ../../nbs/08a_tables.ipynb #5363c359
-def longer_table(runs:Runs)->pd.DataFrame: # Empty where nobody was trained for longer
-    "Show micro accuracy at the paper's epochs and at more, mean over the seeds that have both."
+def longer_table(runs:Runs)->pd.DataFrame:
+    "Show micro accuracy at the paper's epochs and at more, mean over worlds."
     rows = []
-    for m in [m for m in LONG if f'{m}-long_image' in runs]:
-        seeds = list(runs[f'{m}-long_image'])
-        for name in (m, f'{m}-long'):
-            row = dict(model=SHOWN[m], epochs=runs.first(f'{name}_image').inputs['epochs'])
-            for split in ('image', 'person'):
-                share = accuracy(runs, f'{name}_{split}').share.xs('micro', level='row')
-                row[f'by {split}'] = share.loc[seeds].mean()
-            rows.append(dict(row, seeds=len(seeds)))
-    return pd.DataFrame(rows).set_index('model') if rows else pd.DataFrame()
+    for name in [m+long for m in LONG for long in ('', '-long') if f'{m}-long_image' in runs]:
+        row = dict(model=model_of(name), epochs=runs.first(f'{name}_image').inputs['epochs'])
+        for split in ('image', 'person'):
+            row[f'by {split}'] = mean_micro(runs, f'{name}_{split}')
+        rows.append(dict(row, worlds=len(runs[f'{name}_image'])))
+    return pd.DataFrame(rows).set_index('model')
+
+def mean_micro(runs:Runs, test:str)->float: # e.g. cnn1_image
+    "Average a test's micro accuracy over worlds."
+    return accuracy(runs, test).share.xs('micro', level='row').mean()
+
+def trained_means(
+    runs:Runs,
+    split:str='image', # image or person
+)->pd.Series: # Model -> micro accuracy, mean over worlds
+    "Average every network's micro accuracy after its longest training."
+    tests = {m:f'{m}-long' if f'{m}-long_image' in runs else m for m in kdef_models(runs)}
+    return pd.Series({SHOWN[m]:mean_micro(runs, f'{name}_{split}') for m, name in tests.items()})
+
+def retest_table(runs:Runs)->pd.DataFrame: # Empty where nobody came a third time
+    "Show micro accuracy on the labelled people another day, beside the two tests."
+    rows = {}
+    for m in kdef_models(runs):
+        name = f'{m}-long' if f'{m}-long_image' in runs else m
+        again = [run.result['retest']['confusion'] for run in runs[f'{name}_image'].values()
+                 if 'retest' in run.result]
+        if again: rows[SHOWN[m]] = {'another day':np.mean(list(map(micro, again)))}
+    return pd.DataFrame(rows).T
 
 # %% ../../nbs/08a_tables.ipynb #89f48aca
 def ahead_table(runs:Runs)->pd.DataFrame: # By model
@@ -170,10 +189,9 @@ def by_split(of)->dict: # of: split -> frame
 def means(
     runs:Runs,
     split:str='image', # image or person
-)->pd.Series: # Model -> micro accuracy, mean over seeds
-    "Average each KDEF model's micro accuracy over seeds."
-    def mean(m): return accuracy(runs, f'{m}_{split}').share.xs('micro', level='row').mean()
-    return pd.Series({SHOWN[m]:mean(m) for m in kdef_models(runs)})
+)->pd.Series: # Model -> micro accuracy, mean over worlds
+    "Average each KDEF model's micro accuracy, after the paper's epochs, over worlds."
+    return pd.Series({SHOWN[m]:mean_micro(runs, f'{m}_{split}') for m in kdef_models(runs)})
 
 # %% ../../nbs/08a_tables.ipynb #de789ec6
 SHOWN_IN = dict(table1=dict(CNN1='cnn1', CNN2a='cnn2a'), table2=dict(CNN2b='cnn2b'),
@@ -263,15 +281,15 @@ def gains_by_person(runs:Runs)->dict: # Claim -> text
 def recognition_tables(runs:Runs)->dict: # Name -> frame
     "Return all that the report tells of the classifiers."
     tests = [f'{m}_image' for m in kdef_models(runs)]
-    micro = {part:accuracy(runs, f'cnn2b_{part}').share.xs('micro', level='row').mean()
-             for part in ('cfe', 'nao')}
+    wild = {part:mean_micro(runs, f'cnn2b_{part}') for part in ('cfe', 'nao')}
     return dict(
         metrics=accuracy_metrics(runs), means=by_split(partial(means, runs)),
         table1=by_split(partial(table1, runs)), table3=by_split(partial(table3, runs)),
         table2=table2(runs), poses=pose_table(runs, tests), sides=side_table(runs, tests),
         longer=longer_table(runs), ahead=ahead_table(runs),
+        trained=by_split(partial(trained_means, runs)), retest=retest_table(runs),
         costs=cost_table(runs),
-        micro=micro, neutral=neutral(runs), by_person=gains_by_person(runs), ends=ends(runs),
+        micro=wild, neutral=neutral(runs), by_person=gains_by_person(runs), ends=ends(runs),
         own=micro_learned(runs, 'cnn2a-long_image'),
         every={f'{m}_{split}':accuracy(runs, f'{m}_{split}')
                for m in kdef_models(runs) for split in ('image', 'person')},
