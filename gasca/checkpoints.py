@@ -83,7 +83,7 @@ def mend(path # A checkpoint
     "Explain how to restore a checkpoint."
     if Path(path).parent==WEIGHTS:
         return ('it is published with the repository: restore it with git checkout, '
-                'or train your own with gasca_replicate --preset quick')
+                'or train your own with gasca_replicate')
     first = 'delete it and ' if Path(path).is_file() else ''
     return first+'run gasca_replicate again, which trains it anew'
 

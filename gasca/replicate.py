@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CORPORA', 'step_key', 'keys_of', 'sums', 'changed', 'put_aside', 'lost', 'weights_there', 'left_to_do',
-           'is_list_of_steps', 'open_folder', 'corpora_key', 'seconds_before', 'print_done', 'replicate', 'compared',
-           'default_out', 'keep_out', 'on_cluster', 'work_alone', 'gasca_replicate']
+           'is_list_of_steps', 'open_folder', 'corpora_key', 'seconds_before', 'print_done', 'replicate', 'pooled',
+           'compared', 'default_out', 'keep_out', 'on_cluster', 'work_alone', 'gasca_replicate']
 
 # %% ../nbs/machine/06_replicate.ipynb #2b498da5
 import os
@@ -21,10 +21,12 @@ from .checkpoints import device, read_card
 from .core import (PRESETS, GascaError, choose, cli, clone, data_dir, digest, get_preset,
                         load_json, models_dir, root, save_json, sha256)
 from .lock import alone, sweep
-from .plan import Plan, Step, parse_seeds
-from .report.claims import compare_runs
+from .plan import Plan, Step, parse_worlds
+from .paper import VERDICTS
+from .report.claims import claims_table, compare_runs
+from .report.measures import measure, read_runs
 from .runner import clock, head_of, longest_way_first, side_by_side, watching
-from .runs import code_hash, has_runs, read_run, run_path
+from .runs import Runs, code_hash, has_runs, read_run, run_path
 
 # %% ../nbs/machine/06_replicate.ipynb #bd795196
 def step_key(
@@ -147,7 +149,8 @@ CORPORA = ('multipie', 'kdef', 'ckplus', 'jaffe', 'feedtum', 'naofaces')
 def corpora_key(plan:Plan)->str: # Hexadecimal digest
     "Read the corpora, render those that are missing, and hash them all."
     from gasca.corpora import get_corpus
-    found = [get_corpus(name, plan.preset, plan.data, plan.corpora) for name in CORPORA]
+    found = [get_corpus(name, plan.preset, plan.data, plan.corpora, world)
+             for world in plan.worlds for name in CORPORA]
     return digest([corpus.info['sha256'] for corpus in found])
 
 def seconds_before(path # timings.json
@@ -197,12 +200,22 @@ def replicate(
     bar.unlink(missing_ok=True)
 
 # %% ../nbs/machine/06_replicate.ipynb #99d9e2b3
+def pooled(published:Path # Folder of published worlds
+)->str:
+    "Tell what all published worlds together say of the claims."
+    said = claims_table(measure(read_runs(published))).verdict
+    told = [f"{name} {', '.join(said.index[said==name])}" for name in VERDICTS if name in set(said)]
+    return f"All published worlds together: {'; '.join(told)}."
+
 def compared(plan:Plan)->str:
-    "Compare a replication with the published run of its preset."
+    "Compare a replication with the published worlds of its preset, and tell what those say."
     published = root()/'reports'/plan.preset
     if not has_runs(published):
-        return f'There is no published run of the preset {plan.preset} to compare with.'
-    return '\n'.join(compare_runs(plan.out, published))
+        return f'There are no published worlds of the preset {plan.preset} to compare with.'
+    there = {run.seed for run in Runs.of(published).all()}
+    same = compare_runs(plan.out, published) if there&{*plan.worlds} else [
+        'Nobody has published this world yet; CONTRIBUTING.md tells how to send it in.']
+    return '\n'.join([*same, pooled(published)])
 
 # %% ../nbs/machine/06_replicate.ipynb #10511834
 def default_out(
@@ -255,21 +268,21 @@ def work_alone(
 @call_parse
 @cli
 def gasca_replicate(
-    preset:str='auto', # auto (full with a CUDA device, else quick), smoke, world or long
-    seeds:str='', # Seeds, e.g. 0-4 or 0,2,5; empty takes the preset's
+    preset:str='auto', # auto (long with a CUDA device, else world), smoke, world or long
+    world:str='', # Worlds, e.g. 57, 0-4 or 0,2,5; empty takes the preset's
     out:str='', # Folder of run files and report; empty: replication/<preset>, or <preset>-data
     force:bool=False, # Run finished steps again
-    ablations:bool=False, # Also train the variants with one deviation undone
+    controls:bool=False, # Also train what claims C8c, C9 and C14 compare with
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
     scheduler:str='', # Address of a Dask scheduler whose workers run the steps: tls://host:8786
 ):
     "Run the paper's replication, write its report and compare it with the published one."
     choose('preset', preset, ['auto', *PRESETS['preset']])
-    if preset=='auto': preset = 'full' if device()=='cuda' else 'world'
-    plan = Plan(preset, parse_seeds(seeds) if seeds else get_preset(preset)['seeds'],
-                Path(out or default_out(preset, data)).resolve(), ablations,
-                str(Path(data).resolve()) if data else '', corpora, device()=='cuda')
+    if preset=='auto': preset = 'long' if device()=='cuda' else 'world'
+    plan = Plan(preset, parse_worlds(world) if world else get_preset(preset)['seeds'],
+                Path(out or default_out(preset, data)).resolve(), controls,
+                str(Path(data).resolve()) if data else '', corpora)
     began = time.time()
     run = on_cluster(scheduler) if scheduler else side_by_side
     try:

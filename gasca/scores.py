@@ -121,8 +121,8 @@ def paper_column(model:str # Resnet34, CNN1, CNN2a or CNN2b
     return pd.concat({'paper':t}, names=['seed', 'row'])
 
 # %% ../nbs/08_results.ipynb #d1871985
-SAMPLING, SEED = 'micro: images, 95 %', 'micro: seeds, 95 %'
-MACRO_SEED = 'macro: seeds, 95 %'
+SAMPLING, SEED = 'micro: images, 95 %', 'micro: worlds, 95 %'
+MACRO_SEED = 'macro: worlds, 95 %'
 
 def column(t:pd.DataFrame # From `accuracy` or `paper_column`
 )->pd.Series: # Text by row
@@ -135,7 +135,7 @@ def column(t:pd.DataFrame # From `accuracy` or `paper_column`
         if len(seeds)>1 or pd.isna(mean.right[row]): return number
         return f'{number} ({mean.right[row]:.0f}/{mean.of[row]:.0f})'
     def over_seeds(row):
-        if len(seeds)==1: return 'one run' if seeds[0]=='paper' else 'one seed'
+        if len(seeds)==1: return 'one run' if seeds[0]=='paper' else 'one world'
         return '{1:.1f} to {2:.1f}'.format(*seed_interval(t.share.xs(row, level='row')))
     cells = {c:text(c) for c in CLASSES}
     cells |= {'Total, micro':text('micro'), SAMPLING:interval(mean.loc['micro']),

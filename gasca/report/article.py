@@ -27,7 +27,7 @@ from .figures import STYLE, figures
 from .measures import Results, measure, read_runs
 from .write import fill_template, gaps
 from ..runs import refuse_real
-from ..scores import SAMPLING, SEED, name_seeds
+from ..scores import SAMPLING, SEED, name_worlds
 
 # %% ../../nbs/10a_article.ipynb #43c50390
 def markup(text:str # Markdown: emphasis, lists, links
@@ -50,17 +50,9 @@ def article_words(
     return {path.stem:markup(fill_template(f'{path.parent.name}/{path.name}', filled).strip())
             for path in paths}
 
-def article_gaps(
-    results:Results,
-    out, # Folder they were read from
-)->dict: # Name -> frame, number or text
+def article_gaps(results:Results)->dict: # Name -> frame, number or text
     "Return all that the article's templates may ask for."
-    filled = gaps(results, out)
-    tried = filled['other'] if filled['other'] and 'opponent' not in results.of else results
-    tuned = tried['pretraining']
-    return filled|dict(rivals=RIVALS, tuned=tuned['sizes'],
-                       changed=tuned['variants'].l1.to_dict(),
-                       digest=digest(results.runs.digest.to_dict())[:16])
+    return gaps(results)|dict(rivals=RIVALS, digest=digest(results.runs.digest.to_dict())[:16])
 
 # %% ../../nbs/10a_article.ipynb #c582cbc8
 def lying(
@@ -70,7 +62,7 @@ def lying(
     "Turn a table of recalls on its side, its sources one below the other."
     columns = [*CLASSES, 'Total, micro', SAMPLING, SEED, 'Total, macro']
     t = t.T.replace(r' \(\d+/\d+\)', '', regex=True)[columns]
-    if set(t[SEED])<={'one seed', 'one run'}: t = t.drop(columns=SEED)
+    if set(t[SEED])<={'one world', 'one run'}: t = t.drop(columns=SEED)
     groups = []
     for source in t.index.unique(1):
         rows = t.xs(source, level=1).reset_index()
@@ -81,18 +73,18 @@ def headed(groups:list # From `lying`
 )->dict: # head, groups; each group with its width
     "Name the columns of a table that lies."
     width = max(len(row) for g in groups for row in g['rows'])
-    seeds = ['seeds, 95 %'] if width==len(CLASSES)+5 else []
+    worlds = ['worlds, 95 %'] if width==len(CLASSES)+5 else []
     for g in groups:
         rows = [row if len(row)==width else [*row[:-1], '', row[-1]] for row in g['rows']]
         g |= dict(rows=rows, width=width)
-    return dict(head=['', *CLASSES, 'micro', 'images, 95 %', *seeds, 'macro'], groups=groups)
+    return dict(head=['', *CLASSES, 'micro', 'images, 95 %', *worlds, 'macro'], groups=groups)
 
 # %% ../../nbs/10a_article.ipynb #ae0b7803
 def claim_rows(results:Results)->list: # Dicts of text
     "List the claims for the printed table."
-    t = claims_table(results).reset_index().rename(columns={'first rules':'first'})
+    t = claims_table(results).reset_index().rename(columns={'second rules':'second'})
     texts = t[['claim', 'paper', 'needs', 'ours']].map(markup)
-    return pd.concat([t[['id', 'verdict', 'first']], texts], axis=1).to_dict('records')
+    return pd.concat([t[['id', 'verdict', 'second']], texts], axis=1).to_dict('records')
 
 # %% ../../nbs/10a_article.ipynb #dcbc57a2
 def bands(white # Bool a line of pixels: white from end to end
@@ -114,18 +106,15 @@ def strips(path # figure3 or worst, as 06_recon makes them
     return [x[a:b,left:right] for (a, _), (_, b) in zip(rows[::3], rows[2::3])]
 
 # %% ../../nbs/10a_article.ipynb #ad30cdf1
-def contents(
-    results:Results,
-    out, # Folder they were read from
-)->dict: # What article.typ asks for
+def contents(results:Results)->dict: # What article.typ asks for
     "Gather everything that the article prints."
-    told, filled = results['recognition'], article_gaps(results, out)
+    told, filled = results['recognition'], article_gaps(results)
     words = article_words(filled)
     by_split = [lying(t, f', by {split}') for split, t in told['table3'].items()]
-    departures = results['pretraining']['deviations'][['where', 'paper', 'ours', 'why']]
+    departures = filled['deviations'][['where', 'paper', 'ours', 'why']]
     captions = {f'caption_{name}':markup(text) for name, text in results.head['caption'].items()}
     return words|captions|results.head['corpora']|dict(
-        preset=results.head['preset'], seeds=name_seeds(results.head['seeds']),
+        preset=results.head['preset'], worlds=name_worlds(results.head['worlds']),
         nf=filled['sizes']['nf'], w=filled['sizes']['w'], n_readings=filled['n_readings'],
         claims=claim_rows(results), rules=words['claims'], verdicts=VERDICTS,
         table3=headed(sum(by_split, [])), table2=headed(lying(told['table2'])),
@@ -144,7 +133,7 @@ def draw_for_print(
         with plt.style.context(STYLE): fig.savefig(to/f'{name}.svg', metadata=dict(Date=None))
         plt.close(fig)
     for name in ('figure3', 'worst'):
-        path = out/f"{name}_seed{results.head['seed']}.png"
+        path = out/f"{name}_seed{results.head['world']}.png"
         if not path.is_file(): raise GascaError(f'{path} is missing; 06_recon makes it')
         for i, strip in enumerate(strips(path)[:2]):
             Image.fromarray(strip).save(to/f'{name}{i}.png')
@@ -162,7 +151,7 @@ def write_article(
     with tempfile.TemporaryDirectory() as d:
         to = Path(d)
         for path in REGISTRY.glob('article.*'): shutil.copy(path, to)
-        save_json(to/'article.json', contents(results, out))
+        save_json(to/'article.json', contents(results))
         draw_for_print(results, out, to)
         made = typst.compile(to/'article.typ', root=to, ignore_system_fonts=True,
                              pdf_standards=['ua-1'])
