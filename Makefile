@@ -30,10 +30,8 @@ attack: .venv/ready # kills in every step, a full disk, damaged files: half an h
 lab: .venv/ready # read and run the notebooks, from their index on
 	$(BIN)/jupyter lab --ServerApp.root_dir=. nbs/index.ipynb
 
-report: .venv/ready # the reports and the README's results again, from the run files alone; the last is reports/README.md, too
-	$(BIN)/gasca_report reports/quick
-	$(BIN)/gasca_report reports/standard
-	$(BIN)/gasca_report reports/full
+report: .venv/ready # the report and the README's results again, from the run files alone
+	$(BIN)/gasca_report reports/world
 	$(BIN)/python -c 'from gasca.report.readme import fill_readme; print(fill_readme())'
 
 article: .venv/ready # reports/article.pdf: the published run on four printed pages
@@ -58,8 +56,8 @@ notebooks: .venv/ready # run the run notebooks in place: their outputs are what 
 	$(RUN) $(DRAW) GASCA_PROGRESS=/dev/null jupyter nbconvert --to notebook --execute --inplace $(SHOWN)
 	for f in $(SHOWN); do $(BIN)/nbdev_clean --fname $$f; done
 
-publish: .venv/ready # a finished replication becomes the published one; PRESET=quick, standard or full
-	$(BIN)/gasca_publish --preset $(PRESET)
+publish: .venv/ready # the worlds of a finished replication join the published ones
+	$(BIN)/gasca_publish
 	$(MAKE) report cards article notebooks page
 
 lock: # requirements.lock: what .ci/run installs, torch too, by hash; versions as in constraints.txt; needs uv

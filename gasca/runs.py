@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGE', 'UNSAID', 'KEYS', 'FIELDS', 'PACKED', 'syntax', 'source_file', 'is_ours', 'brought', 'binds', 'definitions',
            'names_in', 'leads', 'reached', 'code_hash', 'versions', 'Run', 'run_path', 'save_run', 'checked',
-           'packed_runs', 'read_run', 'find_run', 'cached_run', 'every_run', 'Runs', 'has_runs', 'pack', 'unpack',
-           'real_corpora', 'refuse_real']
+           'packed_runs', 'read_run', 'find_run', 'cached_run', 'world_runs', 'every_run', 'Runs', 'has_runs', 'pack',
+           'pack_worlds', 'unpack', 'real_corpora', 'refuse_real']
 
 # %% ../nbs/machine/01_runs.ipynb #e4d00f97
 import ast
@@ -254,13 +254,20 @@ def cached_run(
     return result
 
 # %% ../nbs/machine/01_runs.ipynb #3e518a8e
+def world_runs(out # Folder of published worlds, each in a folder of its own
+): # Yields each line's place and run
+    "Read the packed worlds of a folder; a damaged one is named and left out."
+    for path in sorted(Path(out).glob(f'*/{PACKED}'), key=lambda path: path.parts[-2].zfill(9)):
+        try: yield from list(packed_runs(path.parent))
+        except GascaError as e: print(f'world {path.parts[-2]} is left out: {e}', file=sys.stderr)
+
 def every_run(out # Folder of a replication or report
 )->dict: # Name and seed -> Run
     "Read all runs of a folder; one that is there twice raises `GascaError`."
     folder = Path(out)/'runs'
     files = ((path, read_run(path)) for path in folder.glob('*_seed*.json'))
     found = {}
-    for where, run in (*files, *packed_runs(out)):
+    for where, run in (*files, *packed_runs(out), *world_runs(out)):
         if (run.name, run.seed) in found:
             raise GascaError(f'{where} tells of {run.name} with seed {run.seed} '
                              'a second time; remove it')
@@ -302,7 +309,7 @@ class Runs(dict): # Name, e.g. cnn1_image -> seed -> Run
 def has_runs(out # Folder of a replication or report
 )->bool:
     "Return whether a folder holds runs, packed or as files."
-    return any((Path(out)/name).exists() for name in ('runs', PACKED))
+    return any(any(Path(out).glob(name)) for name in ('runs', PACKED, f'*/{PACKED}'))
 
 def pack(
     runs:Runs, # From `Runs.of`
@@ -312,6 +319,15 @@ def pack(
     lines = [json.dumps(vars(run)|dict(digest=digest(vars(run))), sort_keys=True,
                         ensure_ascii=False) for run in runs.all()]
     with atomic(Path(out)/PACKED) as f: f.write_text('\n'.join(lines)+'\n', encoding='utf-8')
+
+def pack_worlds(
+    runs:Runs, # From `Runs.of`
+    out, # Folder of published worlds
+):
+    "Pack every world into a folder of its own."
+    for world in sorted({run.seed for run in runs.all()}):
+        own = {name:{world:seeds[world]} for name, seeds in runs.items() if world in seeds}
+        pack(Runs(own), Path(out)/str(world))
 
 def unpack(out, to): # Folder of a replication or report; another folder
     "Write the runs of one folder as files into another."

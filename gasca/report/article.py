@@ -162,7 +162,7 @@ def write_article(
 @call_parse
 @cli
 def gasca_article(
-    out:str='', # Folder of a preset's report, e.g. reports/quick; empty takes the published one
+    out:str='', # Folder of a preset's report, e.g. reports/world; empty takes the published one
     pdf:str='', # File to write; empty takes article.pdf in `out`, in reports/ for the published
 ):
     "Print the replication on four pages."

@@ -187,7 +187,7 @@ def front_page(out # A preset's folder, with its report
 @call_parse
 @cli
 def gasca_report(
-    out:str, # Folder of a preset's run files, e.g. reports/quick
+    out:str, # Folder of a preset's run files, e.g. reports/world
 ):
     "Write the report again from the run files alone."
     print(write_report(out))
