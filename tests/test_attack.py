@@ -28,7 +28,7 @@ from gasca.report.write import write_report
 from gasca.runs import PACKED, Runs, pack, read_run, run_path, save_run, unpack
 
 ROOT = Path(__file__).parent.parent
-QUICK = ROOT/'reports'/'quick'
+WORLD = ROOT/'reports'/'world'
 SCRIPT = str(Path(sys.executable).with_name('gasca_replicate')) # of this environment
 UNCHECKED = {k:v for k, v in os.environ.items() if k!='PYTHONPATH'}
 
@@ -36,8 +36,8 @@ UNCHECKED = {k:v for k, v in os.environ.items() if k!='PYTHONPATH'}
 def finished(tmp_path):
     "The published run as a finished replication: with what steps.json says of its files."
     out = tmp_path/'out'
-    unpack(QUICK, out)
-    for path in QUICK.glob('*_seed*.png'): shutil.copy(path, out)
+    unpack(WORLD/'0', out)
+    for path in WORLD.glob('*_seed*.png'): shutil.copy(path, out)
     files = {str(f.relative_to(out)):sha256(f) for f in out.rglob('*') if f.is_file()}
     save_json(out/'steps.json', {'10_report':dict(key='', files=files)})
     return out
@@ -126,7 +126,7 @@ def test_a_wrong_list_of_steps_deletes_nothing(text, finished):
 def test_an_edited_run_is_not_published(finished):
     edit(finished, 'cnn1_image', 'result.train', 100.)
     with pytest.raises(GascaError, match='cnn1_image_seed0.json in .* not what was made'):
-        publish_replication(finished, 'standard')
+        publish_replication(finished, 'long')
 
 def test_exchanged_weights_are_put_aside_and_made_again(tmp_path, monkeypatch):
     import torch
@@ -269,8 +269,8 @@ def test_a_stop_while_torch_is_imported_is_one_line(tmp_path):
     assert p.returncode==130 and len(said.splitlines())==1, said
     assert 'stopped before it had begun' in said
 
-REFUSED = [(dict(seeds='0-99999999999'), 'not a list of numbers'),
-           (dict(seeds='0-999999999'), 'more than 1000'),
+REFUSED = [(dict(world='0-99999999999'), 'not a list of numbers'),
+           (dict(world='0-999999999'), 'more than 1000'),
            (dict(data='faces', out='faces/out'), 'which is never written'),
            (dict(data='faces'), 'choose another GASCA_MODELS'),
            (dict(out='file'), 'file'), (dict(out='file/out'), 'file')]
@@ -356,8 +356,8 @@ def test_a_kill_while_rendering_leaves_litter_that_the_next_start_removes(tmp_pa
     load_corpus(next(tmp_path.iterdir()))
 
 @pytest.mark.slow
-@pytest.mark.parametrize('step', ['06_recon', '07_classify', '07a_probes', '09_baseline', '09c_why',
-                                  '09d_opponent', '08_results', '09a_compare', '10_report'])
+@pytest.mark.parametrize('step', ['06_recon', '07_classify', '07a_probes', '09_baseline', '07b_controls',
+                                  '08_results', '09a_compare', '10_report'])
 def test_killed_in_any_step_and_resumed_gives_the_same_bytes(step, smoke, tmp_path):
     out, models = tmp_path/'out', tmp_path/'models'
     for name in ('out', 'models'): shutil.copytree(smoke/name, tmp_path/name)

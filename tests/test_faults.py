@@ -92,7 +92,7 @@ def test_published_weights_are_whole_and_small():
 def test_missing_published_weights_offer_training(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, 'WEIGHTS', tmp_path)
     with pytest.raises(GascaError) as e: load_gasca(tmp_path/'gasca1.safetensors')
-    assert 'gasca_replicate --preset quick' in str(e.value) and '\n' not in str(e.value)
+    assert 'train your own with gasca_replicate' in str(e.value) and '\n' not in str(e.value)
 
 def test_no_pickle_is_loaded():
     for f in (ROOT/'gasca').rglob('*.py'):

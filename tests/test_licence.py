@@ -49,19 +49,19 @@ def refusal(f, capsys, **arguments):
 
 @pytest.mark.parametrize('name, key, value', SEEN)
 def test_nothing_real_is_published(name, key, value, finished, clone, capsys): # noqa: F811
-    gasca_publish(preset='quick', out=str(finished))
-    assert name in Runs.of(clone/'reports'/'quick')
+    gasca_publish(preset='smoke', out=str(finished))
+    assert name in Runs.of(clone/'reports'/'smoke')
     shutil.rmtree(clone/'reports')
     retell(finished, name, key, value)
-    said = refusal(gasca_publish, capsys, preset='quick', out=str(finished))
+    said = refusal(gasca_publish, capsys, preset='smoke', out=str(finished))
     assert f'{name}_seed0.json has seen pictures of ' in said and 'without --data' in said
     assert not (clone/'reports').exists()
 
 @pytest.mark.parametrize('name, key, value', SEEN[:3])
 def test_no_card_is_written_for_weights_that_saw_photographs(name, key, value, clone, monkeypatch,
                                                             capsys):
-    unpack(ROOT/'reports'/'full', clone/'reports'/'full')
-    retell(clone/'reports'/'full', name, key, value)
+    unpack(ROOT/'reports'/'world', clone/'reports'/'world')
+    retell(clone/'reports'/'world', name, key, value)
     written = []
     monkeypatch.setattr(cards, 'atomic', written.append)
     assert f'{name}_seed0.json has seen' in refusal(cards.gasca_cards, capsys)
@@ -70,20 +70,20 @@ def test_no_card_is_written_for_weights_that_saw_photographs(name, key, value, c
 @pytest.fixture
 def photographed(clone):
     "A published run, of which one file says that it has seen photographs."
-    shutil.copytree(ROOT/'reports'/'full', clone/'reports'/'full')
-    unpack(ROOT/'reports'/'full', clone/'reports'/'full')
-    (clone/'reports'/'full'/PACKED).unlink(missing_ok=True)
-    retell(clone/'reports'/'full', *SEEN[0])
+    shutil.copytree(ROOT/'reports'/'world', clone/'reports'/'world')
+    unpack(ROOT/'reports'/'world', clone/'reports'/'world')
+    for path in (clone/'reports'/'world').glob(f'*/{PACKED}'): path.unlink()
+    retell(clone/'reports'/'world', *SEEN[0])
     return clone/'reports'
 
 @pytest.mark.parametrize('make', [article.gasca_article, page.gasca_page])
 def test_neither_article_nor_page_shows_what_saw_photographs(make, photographed, capsys):
     assert 'pretrain_gasca2_seed0.json has seen' in refusal(make, capsys)
-    assert [path.name for path in photographed.iterdir()]==['full']
+    assert [path.name for path in photographed.iterdir()]==['world']
 
 def test_a_report_of_photographs_stays_in_its_folder(photographed):
     with pytest.raises(GascaError, match='has seen pictures of'):
-        report.front_page(photographed/'full')
+        report.front_page(photographed/'world')
     assert not (photographed/'README.md').exists()
 
 def test_real_corpora_have_a_folder_of_their_own(clone, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"Whoever adds an experiment touches three files: its notebook, its template, the presets."
+"Whoever adds an experiment touches two files: its notebook and its template."
 import os
 import shutil
 import subprocess
@@ -17,7 +17,6 @@ from gasca.experiments.record import NUMBER, Experiment
 def tables(runs): return dict(answer=runs.first('toy').result['answer'])
 
 toy = Experiment('toy', '09e_toy', 1, ('recognition',), ('toy',),
-                 seeds=lambda sizes: sizes.get('toy', 0),
                  schema=dict(toy=({}, dict(answer=NUMBER))),
                  sound=lambda run: run.result['answer']>0, tables=tables, template='toy.md')'''
 TEMPLATE = '## A toy\n\nIts answer is {{ toy.answer }}.\n'
@@ -27,10 +26,10 @@ from gasca.plan import Plan
 from gasca.report.write import write_report
 steps = [step.name for step in Plan('smoke', [0], Path('out').resolve()).steps()]
 print('09e_toy_seed0' in steps, steps.index('09e_toy_seed0')>steps.index('07_classify_seed0'))
-print(write_report('reports/quick').with_name('beyond.md').read_text())'''
+print(write_report('reports/world').with_name('beyond.md').read_text())'''
 
 def clone(to):
-    "Copy what a report needs, and add the three files."
+    "Copy what a report needs, and add the two files."
     shutil.copytree(ROOT/'gasca', to/'gasca')
     (to/'nbs').mkdir()
     shutil.copy(ROOT/'settings.ini', to)
@@ -39,21 +38,18 @@ def clone(to):
     nb_export(to/'nbs'/'09e_toy.ipynb', lib_path=to/'gasca')
     registry = to/'gasca'/'registry'
     (registry/'report'/'toy.md').write_text(TEMPLATE)
-    presets = (registry/'presets.toml').read_text()
-    sizes = presets.replace('[preset.smoke]', '[preset.smoke]\ntoy = 1', 1)
-    (registry/'presets.toml').write_text(sizes)
 
 def test_a_toy_experiment_is_run_checked_and_told(tmp_path):
     clone(tmp_path)
-    folder = tmp_path/'reports'/'quick'
-    runs = Runs.of(ROOT/'reports'/'quick')
+    folder = tmp_path/'reports'/'world'
+    runs = Runs.of(ROOT/'reports'/'world')
     for run in runs.all():
         save_run(run_path(folder, run.name, run.seed), run.inputs, run.result, run.versions)
     first = runs.first('recon')
     told = {k:first.inputs[k] for k in ('seed', 'preset', 'corpus', 'rendered', 'code',
                                         'corpus_sha256')}
     save_run(run_path(folder, 'toy', 0), dict(told, what='toy'), dict(answer=42), first.versions)
-    for path in (ROOT/'reports'/'quick').glob('*_seed*.png'): shutil.copy(path, folder)
+    for path in (ROOT/'reports'/'world').glob('*_seed*.png'): shutil.copy(path, folder)
     env = dict(os.environ, PYTHONPATH=str(tmp_path), MPLBACKEND='Agg')
     done = subprocess.run([sys.executable, '-c', ASK], cwd=tmp_path, env=env, capture_output=True,
                           text=True)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 TRAIN = """
 import sys
 from gasca.checkpoints import device
-from gasca.classify import Recipe, adam_at, classifier, fresh_encoder, kdef_runs
+from gasca.classify import Recipe, adam_from, classifier, fresh_encoder, kdef_runs
 from gasca.core import get_preset
 from gasca.corpora import get_corpus
 from gasca.data import within
@@ -22,7 +22,7 @@ kdef = within(get_corpus('kdef', 'smoke', corpora='rendered'), 45)
 def build(): return classifier(fresh_encoder(p['nf'], p['px']).to(device()), p['px'])
 sizes = {name:p[name] for name in ('nf', 'px')}
 for model in ('gasca1', 'gasca2'): pretrain(model, pie, p, 0, out)
-recipe = Recipe('cnn', build, 2, adam_at(.001), facts=dict(preset='smoke'), sizes=sizes)
+recipe = Recipe('cnn', build, 2, adam_from(.001), facts=dict(preset='smoke'), sizes=sizes)
 kdef_runs(recipe, kdef, 0, out)
 """
 
