@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['CLASSES', 'VERDICTS', 'WORLDS', 'LEARNED_IN', 'KINDS', 'PAPER', 'read_registry', 'tables', 'prints', 'images_behind',
-           'sizes_behind', 'class_sizes', 'counts', 'totals', 'table2_sets', 'claims', 'interval', 'decide', 'levels',
-           'worlds_needed', 'verdict', 'readings', 'paper_steps', 'steps_taken', 'hyperparameters', 'deviations']
+           'sizes_behind', 'class_sizes', 'counts', 'totals', 'table2_sets', 'claims', 'interval', 'decide',
+           'holm_levels', 'worlds_needed', 'verdict', 'readings', 'paper_steps', 'steps_taken', 'hyperparameters',
+           'deviations']
 
 # %% ../nbs/01_paper.ipynb #e8f19181
 import functools
@@ -176,7 +177,7 @@ def decide(
     return 'inconclusive' if any(holds(end, rule.least) for end in ends) else 'not reproduced'
 
 # %% ../nbs/01_paper.ipynb #a558a6d5
-def levels(values:dict # Claim of one family -> numbers, one a world
+def holm_levels(values:dict # Claim of one family -> numbers, one a world
 )->dict: # Claim -> alpha
     "Share 5 % among a family's claims as Holm says."
     rules = claims()
@@ -204,7 +205,7 @@ def worlds_needed(
 def verdict(
     claim:str, # An id of `claims`
     values, # One number a world that has it; inf for a run that diverged
-    alpha:float=.05, # From `levels`
+    alpha:float=.05, # From `holm_levels`
     worlds:int|None=None, # That could have had one; None: all have
 )->str: # One of VERDICTS
     "Decide a claim by its rule."

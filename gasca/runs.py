@@ -6,7 +6,7 @@
 __all__ = ['PACKAGE', 'UNSAID', 'KEYS', 'FIELDS', 'PACKED', 'syntax', 'source_file', 'is_ours', 'brought', 'binds', 'definitions',
            'names_in', 'leads', 'reached', 'code_hash', 'versions', 'Run', 'run_path', 'save_run', 'checked',
            'packed_runs', 'read_run', 'find_run', 'cached_run', 'world_runs', 'every_run', 'Runs', 'has_runs', 'pack',
-           'pack_worlds', 'unpack', 'real_corpora', 'refuse_real']
+           'unpack', 'real_corpora', 'refuse_real']
 
 # %% ../nbs/machine/01_runs.ipynb #e4d00f97
 import ast
@@ -257,7 +257,7 @@ def cached_run(
 def world_runs(out # Folder of published worlds, each in a folder of its own
 ): # Yields each line's place and run
     "Read the packed worlds of a folder; a damaged one is named and left out."
-    for path in sorted(Path(out).glob(f'*/{PACKED}'), key=lambda path: path.parts[-2].zfill(9)):
+    for path in sorted(Path(out).glob(f'*/{PACKED}')):
         try: yield from list(packed_runs(path.parent))
         except GascaError as e: print(f'world {path.parts[-2]} is left out: {e}', file=sys.stderr)
 
@@ -319,15 +319,6 @@ def pack(
     lines = [json.dumps(vars(run)|dict(digest=digest(vars(run))), sort_keys=True,
                         ensure_ascii=False) for run in runs.all()]
     with atomic(Path(out)/PACKED) as f: f.write_text('\n'.join(lines)+'\n', encoding='utf-8')
-
-def pack_worlds(
-    runs:Runs, # From `Runs.of`
-    out, # Folder of published worlds
-):
-    "Pack every world into a folder of its own."
-    for world in sorted({run.seed for run in runs.all()}):
-        own = {name:{world:seeds[world]} for name, seeds in runs.items() if world in seeds}
-        pack(Runs(own), Path(out)/str(world))
 
 def unpack(out, to): # Folder of a replication or report; another folder
     "Write the runs of one folder as files into another."

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['shares_of', 'SAMPLING', 'SEED', 'MACRO_SEED', 'KDEF_MODELS', 'CONTROLS', 'LONG', 'SHOWN', 'PICTURES', 'LEARNED',
            'confusion', 'recalls', 'micro', 'macro', 'wilson', 'seed_interval', 'mcnemar', 'shares', 'accuracy',
-           'paper_column', 'column', 'interval', 'join_columns', 'md', 'kdef_models', 'model_of', 'run_of', 'corpus_of',
-           'behind', 'name_worlds', 'caption', 'learned', 'points', 'micro_learned', 'amount', 'unit', 'values_text',
-           'points_text', 'sign_of']
+           'paper_column', 'column', 'wilson_text', 'join_columns', 'md', 'kdef_models', 'model_of', 'run_of',
+           'corpus_of', 'behind', 'name_worlds', 'caption', 'learned', 'points', 'micro_learned', 'amount', 'unit',
+           'values_text', 'points_text', 'sign_of']
 
 # %% ../nbs/08_results.ipynb #7519fc4a
 import functools
@@ -17,7 +17,7 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix
 
 from .paper import CLASSES, counts, tables
-from .paper import interval as ends_of
+from .paper import interval
 from .runs import Run, Runs
 
 # %% ../nbs/08_results.ipynb #c213105d
@@ -138,12 +138,12 @@ def column(t:pd.DataFrame # From `accuracy` or `paper_column`
         if len(seeds)==1: return 'one run' if seeds[0]=='paper' else 'one world'
         return '{1:.1f} to {2:.1f}'.format(*seed_interval(t.share.xs(row, level='row')))
     cells = {c:text(c) for c in CLASSES}
-    cells |= {'Total, micro':text('micro'), SAMPLING:interval(mean.loc['micro']),
+    cells |= {'Total, micro':text('micro'), SAMPLING:wilson_text(mean.loc['micro']),
               SEED:over_seeds('micro')}
     cells |= {'Total, macro':text('macro'), MACRO_SEED:over_seeds('macro')}
     return pd.Series(cells)
 
-def interval(x:pd.Series # right, of; means over seeds
+def wilson_text(x:pd.Series # right, of; means over seeds
 )->str:
     "Write Wilson's interval of one run's images."
     if pd.isna(x.right) or not x.of: return '–'
@@ -296,7 +296,7 @@ def values_text(
     if not alpha: return texts[0]+name
     if len(values)==1: return f'{texts[0]}{name}, one world'
     if np.isinf(values).any(): return ', '.join(texts)+name
-    low, high = (amount(metric, x) for x in ends_of(values, alpha))
+    low, high = (amount(metric, x) for x in interval(values, alpha))
     return f'{amount(metric, np.mean(values))}{name} [{low} to {high}]'
 
 # %% ../nbs/08_results.ipynb #c1ec81c5
@@ -310,6 +310,6 @@ def sign_of(
 )->str:
     "Return on which side of 0 a mean over worlds is."
     if len(x)<2: return 'one world' if len(x) else 'no world that learned'
-    low, high = ends_of(x)
+    low, high = interval(x)
     if low>0: return said[0]
     return said[1] if high<0 else 'inconclusive'

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PENALTIES', 'probes', 'codes', 'read_out', 'questions', 'explained', 'nearest', 'probe_table', 'probe',
-           'over_untrained', 'says_right', 'code_metrics', 'probe_tables']
+           'over_untrained', 'code_metrics', 'says_right', 'probe_tables']
 
 # %% ../../nbs/07a_probes.ipynb #5e9f7502
 import numpy as np
@@ -138,10 +138,6 @@ def over_untrained(results:list # Of the runs `probes`, one a world
              'first_person':('gasca1, layer 1', 'person')}
     return {name:more(*which) for name, which in asked.items()}
 
-def says_right(run:Run)->bool:
-    "Return whether every code was asked for the emotion."
-    return all('right' in said for said in run.result.values())
-
 def code_metrics(runs:Runs)->dict: # Metric of `claims` -> values by world
     "Return the claims' numbers that codes give."
     results = {world:run.result for world, run in runs['probes'].items()}
@@ -155,6 +151,11 @@ def code_metrics(runs:Runs)->dict: # Metric of `claims` -> values by world
         z_nuisance_ratio=nuisance(z)/nuisance(untrained),
         z_minus_pixels_points=right(z, 'person')-right('pixels', 'person'),
         z_minus_untrained_points=right(z, 'person')-right(untrained, 'person'))
+
+# %% ../../nbs/07a_probes.ipynb #ed315550
+def says_right(run:Run)->bool:
+    "Return whether every code was asked for the emotion."
+    return all('right' in said for said in run.result.values())
 
 def probe_tables(runs:Runs)->dict: # Name -> frame
     "Return all that the report tells of the codes."

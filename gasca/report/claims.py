@@ -10,7 +10,7 @@ __all__ = ['metrics', 'paper_values', 'measured', 'said_of', 'claims_table', 'ra
 import numpy as np
 import pandas as pd
 
-from ..paper import claims, interval, levels, verdict, worlds_needed
+from ..paper import claims, holm_levels, interval, verdict, worlds_needed
 from .measures import Results
 from ..runs import Run, Runs
 from ..scores import amount, paper_column, unit, values_text
@@ -36,7 +36,7 @@ def measured(results:Results)->pd.DataFrame: # By id: values, n, alpha, mean, lo
     learned = {i:v.dropna().tolist() for i, v in known.items()}
     alphas = dict.fromkeys(rules.index, 0.)
     for family in set(rules.family)-{'exact'}:
-        alphas |= levels({i:learned[i] for i in rules.index[rules.family==family]})
+        alphas |= holm_levels({i:learned[i] for i in rules.index[rules.family==family]})
     rows = {}
     for i, v in learned.items():
         low, high = interval(v, alphas[i]) if alphas[i] and len(v)>1 else (np.nan, np.nan)
@@ -44,6 +44,7 @@ def measured(results:Results)->pd.DataFrame: # By id: values, n, alpha, mean, lo
                        mean=np.mean(v) if v else np.nan, low=low, high=high)
     return pd.DataFrame(rows).T
 
+# %% ../../nbs/09a_compare.ipynb #a6db0c3c
 def said_of(
     claim:str, # An id of `claims`
     row, # Of `measured`

@@ -16,7 +16,7 @@ from ..checkpoints import WEIGHTS, read_card
 from ..core import PRESETS, REGISTRY, GascaError, atomic, choose, cli, clone, read_toml
 from ..pretrain import PUBLISHED
 from ..runs import Run, Runs, refuse_real
-from ..scores import SHOWN, accuracy, interval, md
+from ..scores import SHOWN, accuracy, wilson_text, md
 
 # %% ../../nbs/11b_cards.ipynb #a1c723f6
 RUN_OF = dict(gasca1='pretrain_gasca1', gasca2='pretrain_gasca2', cnn1='cnn1_image',
@@ -65,7 +65,7 @@ def naming(
         rivals, splits = ['random2b'], dict(nao='RenderedNAO', cfe='RenderedCFE, rest')
     def cell(m, split):
         x = accuracy(runs, f'{m}_{split}').loc[0, 'micro']
-        return f'{x.share:.1f} ({interval(x)})'
+        return f'{x.share:.1f} ({wilson_text(x)})'
     columns = {TITLES[m]:{shown:cell(m, split) for split, shown in splits.items()}
                for m in (model, *rivals)}
     return pd.DataFrame(columns).rename_axis('test, % right')
