@@ -5,17 +5,18 @@ __version__ = "0.2.0"
 
 # %% auto #0
 __all__ = ['GASCA', 'EmotionClassifier', 'GascaError', 'load_corpus', 'render_corpus', 'get_corpus', 'load_gasca', 'to_front',
-           'ConvMLP', 'HalfConv']
+           'ConvMLP', 'HalfConv', 'normalize_photos']
 
 # %% ../nbs/index.ipynb #3bf9dc42
 from importlib import import_module
 
 # %% ../nbs/index.ipynb #cbec159c
 _all_ = ['GASCA', 'EmotionClassifier', 'GascaError', 'load_corpus', 'render_corpus', 'get_corpus',
-         'load_gasca', 'to_front', 'ConvMLP', 'HalfConv']
+         'load_gasca', 'to_front', 'ConvMLP', 'HalfConv', 'normalize_photos']
 _MODULES = dict(GASCA='use.models', EmotionClassifier='use.models', GascaError='core',
                 load_corpus='data', render_corpus='faces', get_corpus='corpora',
-                load_gasca='pretrain', to_front='pretrain', ConvMLP='layers', HalfConv='layers')
+                load_gasca='pretrain', to_front='pretrain', ConvMLP='layers', HalfConv='layers',
+                normalize_photos='use.photo')
 
 def __getattr__(name):
     "Import a name of `gasca` when it is first asked for."

@@ -1,4 +1,5 @@
 "Photographs in, normalised faces out: what is found, what is refused, and nothing else written."
+import io
 import os
 import subprocess
 import sys
@@ -7,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures import bomb, portrait
-from PIL import Image
+from PIL import Image, ImageFile
 from test_corpora import put, state
 
 from gasca.core import load_json, rng
 from gasca.corpora.detector import crop_box, find_faces
+from gasca.corpora.pictures import no_bombs, open_picture
 from gasca.faces.studio import clutter
+from gasca.use import photo
 from gasca.use.photo import TURNED, find_photos, gasca_normalize, normalize_photos
 
 ROOT = Path(__file__).parent.parent
@@ -75,7 +78,7 @@ def folder(people, tmp_path_factory):
     return top
 
 BAD = {'wall.png':'no face found', 'cut.jpg':'truncated', 'empty.png':'empty file',
-       'text.png':'not a picture', 'script.jpg':'not a picture', 'bomb.png':'bomb',
+       'text.png':'not a picture', 'script.jpg':'not a picture', 'bomb.png':'over 89 million',
        'profile.png':f'beyond ±{TURNED:.0f}°'}
 
 def test_a_folder_is_gone_through_and_left_as_it_was(folder, run, tmp_path):
@@ -83,7 +86,7 @@ def test_a_folder_is_gone_through_and_left_as_it_was(folder, run, tmp_path):
     p = run(folder, '--out', tmp_path/'out')
     assert p.returncode==0 and not p.stderr, p.stderr
     lines = p.stdout.splitlines()
-    assert len(lines)==9
+    assert len(lines)==10 and sum('notes.txt: not a picture' in line for line in lines)==1
     for name, why in BAD.items():
         assert [why in line for line in lines if f'/{name}:' in line]==[True], name
     assert sum('face' in line and '-normalised.png' in line for line in lines)==2
@@ -133,3 +136,107 @@ def test_odd_names_do_not_reach_the_terminal(folder, tmp_path):
     put(tmp_path, f'in/{odd.name}', data=b'')
     report, = normalize_photos(odd, tmp_path/'out')
     assert report.says[0].isprintable() and 'empty file' in report.says[0]
+
+# --- a folder with every hostile file at once
+
+def encoded(x, kind='JPEG', **options):
+    "A picture file's bytes."
+    f = io.BytesIO()
+    Image.fromarray(x).convert('RGB').save(f, kind, **options)
+    return f.getvalue()
+
+FLAG = b'MM\0*\0\0\0\x08\0\2\1\x12\0\3\0\0\0\1\0\6\0\0' # lies on its side
+EXIF = dict(junk=b'junk', rest=b'Exif\0\0junk', count=b'Exif\0\0II*\0\x08\0\0\0\xff\xff'+bytes(7),
+            far=b'Exif\0\0'+FLAG+b'\1\x0f\0\2\x7f\xff\xff\xff\x7f\xff\xff\xff\0\0\0\0')
+PHONE = b'\0\0\0\x18ftypheic\0\0\0\0mif1heic'+bytes(999)
+ODD_NAME = os.fsdecode(b'caf\xe9.jpg')
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP'])
+@pytest.mark.parametrize('exif', EXIF)
+def test_malformed_exif_is_no_damage(exif, kind, people, tmp_path):
+    x = people[0][0,4]
+    data = encoded(x, kind, exif=EXIF[exif], **dict(lossless=True) if kind=='WEBP' else {})
+    put(tmp_path, 'x', data=data)
+    with no_bombs(): opened = open_picture(tmp_path/'x')
+    assert not opened.reason, opened.reason
+    seen = np.rot90(opened.grey) if exif=='far' else opened.grey # that flag is sound
+    assert abs(seen.astype(int)-x).mean()<3
+
+SAVED = dict(plain={}, progressive=dict(progressive=True), marked=dict(restart_marker_rows=1),
+             fine=dict(quality=95, subsampling=0))
+
+@pytest.mark.parametrize('how', SAVED)
+def test_a_jpeg_without_its_last_bytes_is_read(how, people, tmp_path):
+    data = encoded(people[0][0,4], **SAVED[how])
+    put(tmp_path, 'whole.jpg', data=data)
+    whole = open_picture(tmp_path/'whole.jpg').grey.astype(int)
+    for n in (1, 2, 3, 9):
+        put(tmp_path, 'short.jpg', data=data[:-n])
+        opened = open_picture(tmp_path/'short.jpg')
+        assert not opened.reason, (n, opened.reason)
+        assert (abs(opened.grey-whole)>8).mean()<.01
+    for share in (.3, .5, .7):
+        put(tmp_path, 'half.jpg', data=data[:int(share*len(data))])
+        assert open_picture(tmp_path/'half.jpg').reason=='truncated', share
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+def test_faces_of_150_pixels_are_found_in_4000_by_3000(people):
+    page = np.uint8(255*clutter(rng('photo', 5), 1000)).repeat(4, 0).repeat(4, 1)[:3000]
+    side = round(150/people[1][2]/2*480)
+    for i, x in enumerate(people[0][0,1:8]):
+        small = np.asarray(Image.fromarray(x).resize((side, side), Image.LANCZOS))
+        page[300*i+100:,500*i+100:][:side,:side] = small
+    faces = sorted(find_faces(page))
+    assert len(faces)==7
+    for i, face in enumerate(faces):
+        x, y, half = crop_box(face)
+        assert abs(np.array([x-500*i, y-300*i])-100-side/2).max()<.15*150 and 55<half<95
+
+@pytest.fixture(scope='module')
+def hostile(people, tmp_path_factory):
+    "A folder of files each of which went wrong once."
+    top = tmp_path_factory.mktemp('user')/'hostile'
+    x = people[0][0,4]
+    whole = encoded(x)
+    for name, data in {
+        'a.jfif':whole, 'b.jpe':whole, 'c.avif':encoded(x, 'AVIF'), 'd.heic':PHONE,
+        'd.jpg':PHONE, 'e.txt':b'x', 'f.mp4':b'x', '.hidden.jpg':whole, 'h.jpg':whole[:-1],
+        'i.jpg':whole[:len(whole)//2], 'j.png':encoded(x, 'PNG', exif=b'junk'),
+        'k.png':bomb(), 'l'*240+'.jpg':whole, ODD_NAME:whole,
+        'm.jpg':encoded(x, exif=EXIF['count']), 'z.jpg':whole}.items(): put(top, name, data=data)
+    return top
+
+READ = 'a.jfif', 'b.jpe', 'c.avif', 'h.jpg', 'j.png', 'l'*240+'.jpg', 'm.jpg', 'z.jpg'
+NAMED = {'d.heic':'save it as JPEG', 'd.jpg':'save it as JPEG', 'i.jpg':'truncated',
+         'e.txt':'not a picture, by its name, and 1 more like it', 'k.png':'make it smaller',
+         '.hidden.jpg':'hidden', ascii(ODD_NAME)[1:-1]:'not UTF-8'}
+
+def test_a_hostile_folder_is_gone_through(hostile, run, tmp_path):
+    p = run(hostile, '--out', tmp_path/'out')
+    assert p.returncode==0 and not p.stderr, p.stderr
+    lines = p.stdout.splitlines()
+    assert len(lines)==len(READ)+len(NAMED)
+    for name in READ: assert any(f'/{name}: 1 face' in line for line in lines), name
+    for name, why in NAMED.items():
+        assert [why in line for line in lines if f'/{name}:' in line]==[True], name
+    assert len([*(tmp_path/'out').glob('*.png')])==len(READ)
+
+def test_a_name_that_is_not_utf_8_is_read_where_it_is_given(hostile, run, tmp_path):
+    p = run(hostile/ODD_NAME, hostile/'z.jpg', '--out', tmp_path/'out')
+    assert p.returncode==0 and not p.stderr, p.stderr
+    assert [': 1 face' in line for line in p.stdout.splitlines()]==[True]*2
+    assert load_json(tmp_path/'out/caf\\udce9-normalised.json')['photo'].endswith('caf\\udce9.jpg')
+
+def test_one_photograph_stops_no_other_and_each_has_its_line_at_once(hostile, tmp_path,
+                                                                     monkeypatch, capsys):
+    real, said = photo.draw, []
+    def drawn(turned):
+        said.append(capsys.readouterr().out) # what was printed before this photograph
+        if len(said)==2: raise MemoryError('no room')
+        return real(turned)
+    monkeypatch.setattr(photo, 'draw', drawn)
+    names = 'a.jfif', 'h.jpg', 'z.jpg'
+    gasca_normalize([str(hostile/x) for x in names], out=str(tmp_path/'out'))
+    said.append(capsys.readouterr().out)
+    assert ['a.jfif: 1 face' in said[1], 'h.jpg: failed (no room)' in said[2]]==[True]*2
+    assert 'z.jpg: 1 face' in said[3]

@@ -30,23 +30,34 @@ ANY = '(?s:.+)'+PICTURE # a name may hold a line's end
 
 def _each(paths): return [paths] if isinstance(paths, (str, Path)) else paths
 
-def _inside(path): # The files of a folder, or those that a pattern fits
-    found = sorted(glob(str(path), recursive=True))
-    if not path.is_dir(): return [f for f in found if Path(f).is_file()]
-    try: return [f'{path}/{f}' for f in walk(path)[0]]
-    except GascaError: return []
+def _others(skipped): # (file, why) -> the first file of each reason, with how many there are
+    reasons = {}
+    for file, why in skipped: reasons.setdefault(why, []).append(file)
+    return {Path(files[0]):why+f', and {len(files)-1} more like it'*(len(files)>1)
+            for why, files in reasons.items()}
+
+def _inside(path): # File of a folder, or that a pattern fits -> why it is not read, or ''
+    files, unread = sorted(glob(str(path), recursive=True)), []
+    if path.is_dir():
+        try: files, unread = walk(path)
+        except GascaError: return {}
+        files = [f'{path}/{f}' for f in files]
+    files = [f for f in files if Path(f).is_file()]
+    photos = [f for _, f in matches(ANY, files)]
+    skipped = [(f, 'not a picture, by its name') for f in sorted({*files}-{*photos})]
+    skipped += [(f"{path}/{x['file']}", x['reason']) for x in unread]
+    return dict.fromkeys(map(Path, photos), '')|_others(skipped)
 
 def find_photos(
     paths, # A photograph, a folder, a pattern like 'trip/*.jpg', or a list of them
 )->list: # (file, why there is none, or '')
-    "List photographs, each once."
+    "List photographs, each once, and what there is besides."
     found = {}
     for path in map(Path, _each(paths)):
         why = ('no picture in this folder' if path.is_dir()
                else 'no such file or folder, and no picture fits it as a pattern')
-        if path.exists() and not path.is_dir(): files = [path]
-        else: files = [Path(f) for _, f in matches(ANY, _inside(path))]
-        found |= dict.fromkeys(files, '') or {path:why}
+        new = {path:''} if path.exists() and not path.is_dir() else _inside(path)
+        for f, x in (new or {path:why}).items(): found.setdefault(f, x)
     return list(found.items())
 
 # %% ../../nbs/11a_photo.ipynb #f628bef5
@@ -118,19 +129,9 @@ class Report:
     picture:Path|None # None where no face was turned to the front
     says:list # One line a piece of news
 
-def make_report(
-    photo:Path,
-    why:str, # There is none, from `find_photos`
-    picture:Path, # To write, with a JSON file beside it
-    gasca:GASCA,
-    classifier:EmotionClassifier,
-)->Report:
-    "Turn the faces of a photograph to the front."
-    name = printable(str(photo))
-    if not why:
-        with no_bombs(): opened = open_picture(photo)
-        why = opened.reason
-    if why: return Report(photo, None, [f'{name}: {why}'])
+def _turn(photo, picture, gasca, classifier): # As for `make_report`
+    name, opened = printable(str(photo)), open_picture(photo)
+    if opened.reason: raise GascaError(opened.reason)
     seen = look(opened.grey, gasca, classifier)
     says = [f'{name}: a face turned by about {s.face.yaw:+.0f}° is left out, '
             f'as it is beyond ±{TURNED:.0f}°' for s in seen if s.front is None]
@@ -138,10 +139,25 @@ def make_report(
     if not turned: return Report(photo, None, says or [f'{name}: no face found'])
     save_figure(draw(turned), picture)
     save_json(picture.with_suffix('.json'), dict(
-        photo=str(photo), sha256=opened.sha256, model=gasca.name, classifier=classifier.name,
+        photo=name, sha256=opened.sha256, model=gasca.name, classifier=classifier.name,
         faces=[as_json(s) for s in seen]))
     count = f"{len(turned)} face{'s'*(len(turned)>1)}"
     return Report(photo, picture, [f'{name}: {count}, {printable(str(picture))}', *says])
+
+@no_bombs()
+def make_report(
+    photo:Path,
+    why:str, # There is none, from `find_photos`
+    picture:Path, # To write, with a JSON file beside it
+    gasca:GASCA,
+    classifier:EmotionClassifier,
+)->Report:
+    "Turn the faces of a photograph to the front; whatever goes wrong is a line."
+    try:
+        if not why: return _turn(photo, picture, gasca, classifier)
+    except GascaError as e: why = str(e)
+    except Exception as e: why = printable(f'failed ({e})') # one photograph stops no other
+    return Report(photo, None, [f'{printable(str(photo))}: {why}'])
 
 # %% ../../nbs/11a_photo.ipynb #2a1f0c34
 def check_out(
@@ -160,39 +176,51 @@ def out_names(files)->list: # Photographs -> a name for each
     "Name the output of photographs, each name once."
     names = []
     for f in files:
-        name, n = f.stem, 1
+        name = stem = printable(f.stem)[:50] # of at most four bytes each: 255 are allowed
+        n = 1
         while name in names:
             n += 1
-            name = f'{f.stem}-{n}'
+            name = f'{stem}-{n}'
         names.append(name)
     return names
+
+# %% ../../nbs/11a_photo.ipynb #7bda0332
+def _reports(paths, out, model, classifier): # As for `normalize_photos`, each once it is done
+    out, paths = Path(out), list(_each(paths))
+    files = find_photos(paths)
+    photos = [photo for photo, _ in files]
+    check_out(paths, photos, out)
+    gasca, namer = GASCA.from_pretrained(model), EmotionClassifier.from_pretrained(classifier)
+    for (photo, why), name in zip(files, out_names(photos)):
+        yield make_report(photo, why, out/f'{name}-normalised.png', gasca, namer)
 
 def normalize_photos(
     paths, # A photograph, a folder, a pattern like 'trip/*.jpg', or a list of them
     out='normalised', # Folder for pictures and JSON files
     model='gasca2', # Who turns: as for `GASCA.from_pretrained`
     classifier='cnn2a', # Who names emotions: as for `EmotionClassifier.from_pretrained`
-)->list: # A Report a photograph
-    "Turn the faces of photographs to the front."
-    out, paths = Path(out), list(_each(paths))
-    files = find_photos(paths)
-    photos = [photo for photo, _ in files]
-    check_out(paths, photos, out)
-    gasca, namer = GASCA.from_pretrained(model), EmotionClassifier.from_pretrained(classifier)
-    return [make_report(photo, why, out/f'{name}-normalised.png', gasca, namer)
-            for (photo, why), name in zip(progress(files, 'photographs'), out_names(photos))]
+)->list: # A Report a photograph: `photo`, `picture`, `says`
+    """Find the faces in photographs, turn them to the front, write them with their emotions.
+
+    >>> normalize_photos('party.jpg')[0].picture # None where there is no face
+    Path('normalised/party-normalised.png')
+    """
+    return list(progress(_reports(paths, out, model, classifier), 'photographs'))
 
 # %% ../../nbs/11a_photo.ipynb #4c4c74e4
 @call_parse
 @cli
 @no_type_check # a Param is no type
 def gasca_normalize(
-    photos:Param('Photographs, folders, patterns', str, nargs='+'),
+    photos:Param('Photographs (89 megapixels, faces from 1/30 of the side), folders, patterns',
+                 str, nargs='+'),
     out:str='normalised', # Folder for pictures and JSON files; no folder of photographs
     model:str='gasca2', # gasca1 mends pose, gasca2 light, too; or a folder of `save_pretrained`
     classifier:str='cnn2a', # cnn1, cnn2a, cnn2b, or a folder of `save_pretrained`
 ):
     "Turn the faces of photographs to the front; write them with their emotions."
-    reports = normalize_photos(photos, out, model, classifier)
-    for r in reports: print(*r.says, sep='\n')
-    if not any(r.picture for r in reports): raise SystemExit(1)
+    done = False
+    for r in _reports(photos, out, model, classifier):
+        print(*r.says, sep='\n', flush=True)
+        done = done or r.picture
+    if not done: raise SystemExit(1)
