@@ -53,8 +53,8 @@ def arguments(name:str # A command
     for what, says in comments.items():
         valid = choices(says)
         if valid and given[what] not in valid:
-            names = ', '.join(valid)
-            parser.exit(1, f'{name}: unknown {what} {given[what]!r}; choose from: {names}\n')
+            parser.exit(
+                1, f"{name}: unknown {what} {given[what]!r}; choose from: {', '.join(valid)}\n")
     return {what:given[what] for what in comments}
 
 # %% ../nbs/00a_command.ipynb #e0a1f0e6

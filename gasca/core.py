@@ -92,8 +92,8 @@ def explain(e:OSError)->str:
                   WARP_CACHE_PATH=os.environ.get('WARP_CACHE_PATH') or Path.home()/'.cache/warp')
     ways = [way for way in places if os.path.commonprefix(both := [name, str(places[way])]) in both]
     room = 'make room or ' if e.errno==errno.ENOSPC else ''
-    where = ' or '.join([*ways, '--out'])
-    return f'{e.strerror or e}: {name}; {room}choose another folder with {where}'
+    where = f"{room}choose another folder with {' or '.join([*ways, '--out'])}"
+    return f'{e.strerror or e}: {name}; {where}'
 
 # %% ../nbs/00_core.ipynb #671944e0
 @contextmanager
