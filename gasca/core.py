@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['QUOTA', 'REGISTRY', 'PRESETS', 'GascaError', 'choose', 'printable', 'cli', 'rng', 'root', 'data_dir', 'models_dir',
-           'clone', 'atomic', 'plain', 'save_json', 'load_json', 'sha256', 'digest', 'in_kernel', 'progress',
+           'explain', 'clone', 'atomic', 'plain', 'save_json', 'load_json', 'sha256', 'digest', 'in_kernel', 'progress',
            'processors', 'show_faces', 'read_toml', 'get_preset', 'corpus_sizes']
 
 # %% ../nbs/00_core.ipynb #70f4b8cb
+import errno
 import functools
 import hashlib
 import json
@@ -53,9 +54,9 @@ def cli(f):
             message, code = str(e), 1
         except KeyboardInterrupt:
             message, code = 'stopped; what was finished is kept, start again to go on', 130
+        except BrokenPipeError: raise
         except OSError as e:
-            where = e.filename or '(no file name)'
-            message, code = f'{e.strerror}: {where}; make room or choose another folder', 1
+            message, code = explain(e), 1
         print(f'{f.__name__}: {printable(message)}', file=sys.stderr)
         raise SystemExit(code)
     return wrapped
@@ -82,6 +83,17 @@ def data_dir()->Path: # $GASCA_DATA, or data/ in the root
 def models_dir()->Path: # $GASCA_MODELS, or models/ in the root
     "Return the folder for checkpoints."
     return Path(os.environ.get('GASCA_MODELS') or root()/'models')
+
+# %% ../nbs/00_core.ipynb #e0a1f0d3
+def explain(e:OSError)->str:
+    "Return what is wrong with a file, and the variables and options that decide where it is."
+    name = e.filename2 or e.filename or ''
+    places = dict(GASCA_DATA=data_dir(), GASCA_MODELS=models_dir(),
+                  WARP_CACHE_PATH=os.environ.get('WARP_CACHE_PATH') or Path.home()/'.cache/warp')
+    ways = [way for way in places if os.path.commonprefix(both := [name, str(places[way])]) in both]
+    room = 'make room or ' if e.errno==errno.ENOSPC else ''
+    where = f"{room}choose another folder with {' or '.join([*ways, '--out'])}"
+    return f'{e.strerror or e}: {name}; {where}'
 
 # %% ../nbs/00_core.ipynb #c3d9e4f5
 def clone()->Path: # `root()`, where the notebooks are

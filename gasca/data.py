@@ -99,7 +99,7 @@ def check_disk(
     "Raise `GascaError` where less than 1.2 times `size` is free."
     need, free = size/1e6, shutil.disk_usage(folder).free/1e6
     if free<1.2*need+1:
-        raise GascaError(f'{name} takes {need:.0f} MB, {free:.0f} MB are free; '
+        raise GascaError(f'{name} needs {1.2*need+1:.2f} MB, {free:.2f} MB are free; '
                          'make room or choose another folder')
 
 # %% ../nbs/02_data.ipynb #12bdc53b

@@ -241,10 +241,11 @@ def keep_out(plan:Plan):
 def on_cluster(scheduler:str # Its address
 ): # What runs the steps
     "Return what has the workers of a scheduler run the steps."
-    try: from gasca.cluster import run_on_workers
+    try: from gasca.cluster import connected, run_on_workers
     except ModuleNotFoundError as e:
         raise GascaError(f'--scheduler needs {e.name}; '
                          "pip install -e '.[cluster]' -c constraints.txt") from None
+    with connected(scheduler): pass
     return partial(run_on_workers, scheduler)
 
 # %% ../nbs/machine/06_replicate.ipynb #8bf83c73

@@ -23,6 +23,7 @@ from pathlib import Path
 import papermill
 import torch
 from fastcore.xtras import modified_env
+from jupyter_client.kernelspec import NoSuchKernel
 from papermill.exceptions import PapermillExecutionError
 
 from .core import GascaError, processors, root
@@ -39,17 +40,20 @@ def run_step(
     "Execute one notebook; a failure names notebook, cell and error."
     began = time.time()
     source = nbs/f'{step.notebook}.ipynb'
-    if not source.is_file():
-        raise GascaError(f'no notebook {source}; run gasca_replicate inside a clone of the project')
-    for name in set(step.parameters)-set(papermill.inspect_notebook(str(source))):
-        raise GascaError(f'{step.notebook} has no parameter {name!r}; '
-                         'its parameters cell lists them')
+    def braced(path): return str(path).replace('{', '{{').replace('}', '}}')
     to.parent.mkdir(parents=True, exist_ok=True)
-    quiet = dict(progress_bar=False, autosave_cell_every=0, extra_arguments=['--log-level=50'])
+    kernel = ['--log-level=50', f'--ipython-dir={to.parent}/.ipython']
+    quiet = dict(progress_bar=False, autosave_cell_every=0, extra_arguments=kernel)
     here = dict(metadata=dict(path=str(nbs))) # papermill's `cwd` would move this whole process
     try:
-        papermill.execute_notebook(str(source), str(to), step.parameters, kernel_name='python3',
-                                   resources=here, **quiet)
+        for name in set(step.parameters)-set(papermill.inspect_notebook(braced(source))):
+            raise GascaError(f'{step.notebook} has no parameter {name!r}; '
+                             'its parameters cell lists them')
+        papermill.execute_notebook(braced(source), braced(to), step.parameters,
+                                   kernel_name='python3', resources=here, **quiet)
+    except (NoSuchKernel, FileNotFoundError) as e: # the latter for a notebook or a kernel's Python
+        raise GascaError(f'{step.notebook} cannot begin: {e}; run gasca_replicate inside a clone, '
+                         'in an environment that has ipykernel') from None
     except PapermillExecutionError as e:
         first = (str(e.evalue).splitlines() or [''])[0]
         raise GascaError(f'{step.notebook} failed in cell {e.exec_count}: {e.ename}: {first}; '
@@ -172,6 +176,7 @@ def run_steps(
 STEP_ENV = dict(
     OMP_NUM_THREADS='1', MKL_NUM_THREADS='1', OPENBLAS_NUM_THREADS='1',
     MALLOC_MMAP_MAX_='0', MALLOC_TRIM_THRESHOLD_=str(2**32), # memory stays with its process
+    JUPYTER_PREFER_ENV_PATH='1', # the kernel of this environment
     MPLBACKEND='module://matplotlib_inline.backend_inline', # figures end with their cells
     MATPLOTLIBRC=os.devnull) # and look alike for every user
 AT_ONCE = 4 # steps at most, as each takes up to 1.5 GB of memory

@@ -179,8 +179,8 @@ def find_weights(name)->Path: # A name of SHIPPED, a folder, a file, or owner/na
     "Find a model's weights."
     name, path = str(name), Path(name)
     if name in SHIPPED: return WEIGHTS/f'{name}.safetensors'
-    if path.is_dir(): return path/FILE
-    if path.is_file(): return path
+    if os.path.isdir(name): return path/FILE # unlike Path's, these take names of any length
+    if os.path.isfile(name): return path
     if name.count('/')!=1 or path.suffix or not path.parts[0].strip('.'):
         raise GascaError(f"no model {name!r}: give one of {', '.join(SHIPPED)}, a folder, "
                          'a .safetensors file, or owner/name on the hub')
