@@ -828,7 +828,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                               'gasca.scores.kdef_models': ('results.html#kdef_models', 'gasca/scores.py'),
                               'gasca.scores.learned': ('results.html#learned', 'gasca/scores.py'),
                               'gasca.scores.macro': ('results.html#macro', 'gasca/scores.py'),
-                              'gasca.scores.mcnemar': ('results.html#mcnemar', 'gasca/scores.py'),
                               'gasca.scores.md': ('results.html#md', 'gasca/scores.py'),
                               'gasca.scores.micro': ('results.html#micro', 'gasca/scores.py'),
                               'gasca.scores.micro_learned': ('results.html#micro_learned', 'gasca/scores.py'),

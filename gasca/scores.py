@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['shares_of', 'SAMPLING', 'SEED', 'MACRO_SEED', 'KDEF_MODELS', 'CONTROLS', 'LONG', 'SHOWN', 'PICTURES', 'LEARNED',
-           'confusion', 'recalls', 'micro', 'macro', 'wilson', 'seed_interval', 'mcnemar', 'shares', 'accuracy',
-           'paper_column', 'column', 'wilson_text', 'join_columns', 'md', 'kdef_models', 'model_of', 'run_of',
-           'corpus_of', 'behind', 'name_worlds', 'caption', 'learned', 'points', 'micro_learned', 'amount', 'unit',
-           'values_text', 'points_text', 'sign_of']
+           'confusion', 'recalls', 'micro', 'macro', 'wilson', 'seed_interval', 'shares', 'accuracy', 'paper_column',
+           'column', 'wilson_text', 'join_columns', 'md', 'kdef_models', 'model_of', 'run_of', 'corpus_of', 'behind',
+           'name_worlds', 'caption', 'learned', 'points', 'micro_learned', 'amount', 'unit', 'values_text',
+           'points_text', 'sign_of']
 
 # %% ../nbs/08_results.ipynb #7519fc4a
 import functools
@@ -64,19 +64,6 @@ def seed_interval(x # One value a seed
     if len(x)<2 or np.isinf(mean): return mean, float('nan'), float('nan')
     if x.std()==0: return mean, mean, mean
     return mean, *stats.t.interval(.95, len(x)-1, mean, stats.sem(x))
-
-# %% ../nbs/08_results.ipynb #28a1b434
-def mcnemar(
-    a, # Whether classifier A is right, one bool an image
-    b, # Whether B is right, on the same images
-)->dict: # Only A right, only B right, p
-    "McNemar's exact test of two classifiers on the same images."
-    a = np.asarray(a, bool)
-    b = np.asarray(b, bool)
-    m = int((a&~b).sum())
-    n = int((~a&b).sum())
-    p = float(stats.binomtest(m, m+n).pvalue) if m+n else 1.
-    return dict(only_a=m, only_b=n, p=p)
 
 # %% ../nbs/08_results.ipynb #3d567a2e
 def shares(

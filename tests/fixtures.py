@@ -34,6 +34,10 @@ BLACK = ( # KDEF's black files
 PEOPLE = b'1 1980 Male 1 1 0 0\n2 57 Female 1 0 0 0\n' # Multi-PIE's list of subjects
 IN_KDEF = 'KDEF août 2024/KDEF'
 
+def of_real_design(name):
+    "A rendered corpus of tests, without the sessions that the real KDEF lacks."
+    return render_corpus(name, 'smoke', **(dict(others=None) if name=='kdef' else {}))
+
 def paste(face, name, shift=(0, 0)):
     "Put a face into a plain photograph of a corpus' size."
     w, h, side = SIZE[name]
@@ -44,7 +48,7 @@ def paste(face, name, shift=(0, 0)):
 
 def face_of(name, i):
     "A rendered face, uint8 [48,48]."
-    return np.array(render_corpus(name, 'smoke').images[i])
+    return np.array(of_real_design(name).images[i])
 
 def picture(name, i=0):
     "A photograph with a rendered face, uint8 [h,w]."
@@ -72,7 +76,7 @@ def write(root, file, content, **options):
 
 def images(name):
     "Row and face of each image of a rendered corpus."
-    c = render_corpus(name, 'smoke')
+    c = of_real_design(name)
     return zip(c.table.itertuples(), c.images)
 
 def multipie_name(person, session, recording, camera, light):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from functools import partial
 import zlib
 from importlib import import_module
 from pathlib import Path
@@ -17,8 +18,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from fixtures import (
-    ODD_LABELS, bomb, face_of, make_kdef, make_oddities, make_trees, paste, picture, portrait,
-    write)
+    ODD_LABELS, bomb, face_of, make_kdef, make_oddities, make_trees, of_real_design, paste, picture,
+    portrait, write)
 from PIL import Image
 
 from gasca.core import GascaError, data_dir, rng
@@ -200,7 +201,7 @@ def test_folder_table(tmp_path):
 @pytest.mark.parametrize('name', ['multipie', 'kdef', 'ckplus', 'jaffe'])
 def test_rendered_and_real_tables_say_the_same(name, prepared):
     same = ['person', 'session', 'recording', 'expression', 'camera', 'light', 'yaw']
-    tables = render_corpus(name, 'smoke').table, prepared[name].table
+    tables = of_real_design(name).table, prepared[name].table
     rendered, real = (set(map(tuple, t[same].astype(str).values)) for t in tables)
     assert not rendered-real
 
@@ -247,7 +248,7 @@ def likeness(a, b):
 
 @pytest.mark.parametrize('name,step', [('multipie', 16), ('kdef', 6)])
 def test_each_face_is_most_like_the_one_it_was_made_of(name, step, prepared):
-    c, r = prepared[name], render_corpus(name, 'smoke')
+    c, r = prepared[name], of_real_design(name)
     keys = ['person', 'session', 'recording', 'expression', 'yaw', 'light']
     rows = c.table.assign(i=range(len(c))).merge(r.table.assign(j=range(len(r))), on=keys)
     rows = rows.iloc[::step]
@@ -600,7 +601,7 @@ def test_in_a_studio_a_missed_face_is_cut_where_the_others_are(tmp_path):
 @pytest.mark.parametrize('left,right,mirrored', [
     ('HL', 'HR', []), ('HR', 'HL', ['HL', 'HR'])])
 def test_kdef_side_is_measured(left, right, mirrored, tmp_path):
-    table = render_corpus('kdef', 'smoke').table
+    table = of_real_design('kdef').table
     for i, (yaw, angle) in itertools.product(range(6), ((-45, left), (45, right))):
         face = face_of('kdef', table.index[table.yaw==yaw][i*7])
         put(tmp_path, f'disk/AF{i+1:02}AN{angle}.JPG')
@@ -647,7 +648,8 @@ def only(disk, tmp_path, monkeypatch):
     "A folder that holds JAFFE only; rendered corpora are still shared."
     shared = data_dir()/'rendered'
     monkeypatch.setenv('GASCA_DATA', str(tmp_path/'data'))
-    monkeypatch.setattr(PREPARE, 'render_corpus', lambda n, p: render_corpus(n, p, out=shared))
+    drawn = partial(render_corpus, out=shared)
+    monkeypatch.setattr(PREPARE, 'render_corpus', lambda *names, **sizes: drawn(*names, **sizes))
     put(tmp_path/'only', 'notes.txt')
     shutil.copytree(disk[0]/'jaffe', tmp_path/'only/jaffe')
     return tmp_path/'only'
