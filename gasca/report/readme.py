@@ -18,7 +18,7 @@ from ..paper import WORLDS, paper_steps
 from .claims import claims_table
 from .measures import measure, read_runs
 from ..runs import Runs, refuse_real
-from ..scores import accuracy, corpus_of, md, name_worlds, points, points_text, values_text
+from ..scores import accuracy, corpus_of, md, points, points_text, values_text
 
 # %% ../../nbs/10b_readme.ipynb #b26a77ca
 NETWORKS = {'cnn2a':'CNN₂ₐ (pose and light)', 'cnn1':'CNN₁ (pose)',
@@ -59,8 +59,7 @@ def findings(runs:Runs)->dict: # Gap of the template -> text, or claim -> text
     ahead = {split:points_text(points(runs, f'cnn2a-long_{split}', f'small-long_{split}').dropna())
              for split in ('image', 'person')}
     return dict(ours=claims.ours.to_dict(), verdict=claims.verdict.to_dict(),
-                steps=100*steps/paper_steps(), plain=ahead, yaw=results['yaw']['off']['gasca2'],
-                by_person=results['recognition']['by_person'],
+                steps=100*steps/paper_steps(), plain=ahead,
                 turned=values_text('recon', over_median(runs)))
 
 # %% ../../nbs/10b_readme.ipynb #e2630b72
@@ -70,7 +69,7 @@ def results_block(runs:Runs)->str: # Markdown
     "Write the README's table and its findings."
     template = (REGISTRY/'readme.md.j2').read_text(encoding='utf-8')
     gaps = dict(findings(runs), table=md(accuracies(runs)), corpus=corpus_of(runs, 'cnn2a_image'),
-                worlds=name_worlds(runs['recon']), n=len(runs['recon']), planned=WORLDS)
+                n=len(runs['recon']), planned=WORLDS)
     return Environment(undefined=StrictUndefined).from_string(template).render(gaps)
 
 def fill_readme(path=None # A README with `reports` beside it; empty: this clone's

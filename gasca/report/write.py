@@ -80,6 +80,7 @@ def far_errors(results:Results)->dict: # Stack -> what -> error at 0 and at 60 d
 def linked_claims(results:Results)->pd.DataFrame:
     "Return the claims as the report prints them."
     c = claims_table(results).rename(columns=dict(paper='paper (KDEF, NAOFaces)'))
+    c['front'] = c.ours.str.removesuffix(', one world')
     c['made by'] = [f'[{name}](../../nbs/{name}.ipynb)' for name in c['made by']]
     return c
 

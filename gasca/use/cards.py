@@ -62,7 +62,7 @@ def naming(
     rivals = [m for m in ('lsuv', 'random-bn', 'small') if f'{m}_image' in runs]
     splits = dict(image='by image', person='by person')
     if model=='cnn2b':
-        rivals, splits = ['random2b'], dict(nao='RenderedNAO', cfe='RenderedCFE, rest')
+        rivals, splits = ['lsuv2b'], dict(nao='RenderedNAO', cfe='RenderedCFE, rest')
     def cell(m, split):
         x = accuracy(runs, f'{m}_{split}').loc[0, 'micro']
         return f'{x.share:.1f} ({wilson_text(x)})'

@@ -64,9 +64,9 @@ def strangers(n:int # How many
 )->list: # Ids, women and men in turn
     "Return people of KDEF's design whom no network on the page was trained on."
     if n<1: raise GascaError(f'people={n}: the page shows at least one person')
-    known = {take.person for take in plan('kdef', PRESET)[1]}
-    drawn = plan('kdef', PRESET, people=len(known)+n)[1]
-    return [pid for pid in dict.fromkeys(take.person for take in drawn) if pid not in known]
+    own = corpus_sizes('kdef', PRESET)['people']
+    drawn = plan('kdef', PRESET, people=own+n, others=None)[1] # of no world
+    return list(dict.fromkeys(take.person for take in drawn))[own:]
 
 # %% ../../nbs/12_page.ipynb #4c6be2f8
 SOFT, AIM = 0, 1 # places among the page's lights
@@ -182,7 +182,7 @@ def gasca_page(
     shown = strangers(people)
     print("rendering the page's people, and RenderedPIE in front to find GASCA2's light: "
           'about a minute', flush=True)
-    frontal = render_corpus('multipie', PRESET, yaws=(0,))
+    frontal = render_corpus('multipie', PRESET, yaws=(0,), world=0)
     lights = page_lights(target_of(frontal.table, frontal.images))
     text = page_text(sprite_sheet(shown, [*lights.values()]), shown, lights)
     with atomic(root()/out) as f: f.write_text(text, encoding='utf-8')

@@ -27,7 +27,7 @@ from .models import GASCA, NAMES, EmotionClassifier
 # %% ../../nbs/12a_playground.ipynb #0a2485b3
 def unseen()->list: # Ids
     "List the people whom the published networks were tested on."
-    run = read_run(run_path(root()/'reports'/PRESETS['published'], 'recon', 0))
+    run = read_run(run_path(root()/'reports'/PRESETS['published']/'0', 'recon', 0))
     return list(run.result['gasca2']['by_person'])
 
 sitting = functools.cache(person) # who was photographed once is made once
