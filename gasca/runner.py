@@ -41,8 +41,9 @@ def run_step(
     began = time.time()
     source = nbs/f'{step.notebook}.ipynb'
     def braced(path): return str(path).replace('{', '{{').replace('}', '}}')
-    to.parent.mkdir(parents=True, exist_ok=True)
-    kernel = ['--log-level=50', f'--ipython-dir={to.parent}/.ipython']
+    own = to.parent/'.ipython' # a full or forbidden home stops no kernel
+    own.mkdir(parents=True, exist_ok=True)
+    kernel = ['--log-level=50', f'--ipython-dir={own}']
     quiet = dict(progress_bar=False, autosave_cell_every=0, extra_arguments=kernel)
     here = dict(metadata=dict(path=str(nbs))) # papermill's `cwd` would move this whole process
     try:

@@ -289,7 +289,7 @@ def values_text(
 # %% ../nbs/08_results.ipynb #c1ec81c5
 def points_text(x)->str: # Points, one a world
     "Write points as their mean and its interval over worlds."
-    return values_text('points', x)
+    return values_text('points', list(x))
 
 def sign_of(
     x, # Points, one a world

@@ -105,12 +105,12 @@ def test_every_verdict(claim):
     rule, x = rules()[claim], values()[claim]
     alone = [other for other, r in rules().items() if r['family']==rule['family']]==[claim]
     if len(x)<2 or not alone: pytest.skip('one world, or a family, whose levels Holm shares')
-    assert rows('README.md', claim)[0][6]==said(rule, x)
+    assert rows('method.md', claim)[0][6]==said(rule, x)
 
 @pytest.mark.parametrize('claim', [c for c, rule in rules().items() if rule['family']!='exact'])
 def test_one_world_decides_nothing_and_none_is_not_testable(claim):
-    n = int(rows('README.md', claim)[0][5])
-    if n<2: assert rows('README.md', claim)[0][6]==('inconclusive' if n else 'not testable here')
+    n = int(rows('method.md', claim)[0][5])
+    if n<2: assert rows('method.md', claim)[0][6]==('inconclusive' if n else 'not testable here')
 
 def test_nobody_is_in_two_worlds():
     seen = {}
