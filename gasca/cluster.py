@@ -6,12 +6,10 @@
 __all__ = ['TOKEN', 'Place', 'shared', 'run_there', 'resource', 'connected', 'seconds_of', 'run_on_workers']
 
 # %% ../nbs/machine/06a_cluster.ipynb #410403ae
-import asyncio
 import logging
 import os
 import socket
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 from distributed import Client
 from distributed.comm import connect
 from distributed.security import Security
+from distributed.utils import LoopRunner
 
 from .core import GascaError, atomic, data_dir, models_dir, progress, root
 from .plan import Plan, Step
@@ -92,10 +91,9 @@ def connected(address:str # Of a scheduler, e.g. tcp://127.0.0.1:8786 or tls://h
     logging.disable() # Dask logs a traceback for a scheduler that goes; ours is one line
     try:
         try:
-            answer = connect(address, **Security().get_connection_args('client'))
-            with ThreadPoolExecutor(1) as pool:
-                pool.submit(asyncio.run, asyncio.wait_for(answer, 5)).result()
-            client = Client(address, timeout='10s', set_as_default=False)
+            shown = Security().get_connection_args('client')
+            LoopRunner().run_sync(connect, address, callback_timeout=5, **shown).abort()
+            client = Client(address, set_as_default=False)
         except Exception: # of any kind, as anything may have answered
             raise GascaError(f'no scheduler answers at {address}, or it asks for a certificate; '
                              'see nbs/machine/06a_cluster.ipynb') from None

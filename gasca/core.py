@@ -87,13 +87,13 @@ def models_dir()->Path: # $GASCA_MODELS, or models/ in the root
 # %% ../nbs/00_core.ipynb #e0a1f0d3
 def explain(e:OSError)->str:
     "Return what is wrong with a file, and the variables and options that decide where it is."
-    name = e.filename2 or e.filename or ''
+    name = str(e.filename2 or e.filename or '')
     places = dict(GASCA_DATA=data_dir(), GASCA_MODELS=models_dir(),
                   WARP_CACHE_PATH=os.environ.get('WARP_CACHE_PATH') or Path.home()/'.cache/warp')
     ways = [way for way in places if os.path.commonprefix(both := [name, str(places[way])]) in both]
     room = 'make room or ' if e.errno==errno.ENOSPC else ''
     where = f"{room}choose another folder with {' or '.join([*ways, '--out'])}"
-    return f'{e.strerror or e}: {name}; {where}'
+    return f"{e.strerror or e}{name and ': '}{name}; {where}"
 
 # %% ../nbs/00_core.ipynb #c3d9e4f5
 def clone()->Path: # `root()`, where the notebooks are

@@ -14,9 +14,10 @@ import shutil
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from .plan import Plan, Step
 
 # %% ../nbs/machine/05b_runner.ipynb #743790bb
 logging.getLogger('papermill').addHandler(logging.NullHandler()) # our one line is enough
+warnings.filterwarnings('ignore', 'IPython parent') # the home folder cannot be written
 
 def run_step(
     step:Step,
@@ -41,10 +43,10 @@ def run_step(
     began = time.time()
     source = nbs/f'{step.notebook}.ipynb'
     def braced(path): return str(path).replace('{', '{{').replace('}', '}}')
-    own = to.parent/'.ipython' # a full or forbidden home stops no kernel
+    own = to.parent/'.ipython'
     own.mkdir(parents=True, exist_ok=True)
-    kernel = ['--log-level=50', f'--ipython-dir={own}']
-    quiet = dict(progress_bar=False, autosave_cell_every=0, extra_arguments=kernel)
+    quiet = dict(progress_bar=False, autosave_cell_every=0,
+                 extra_arguments=['--log-level=50', f'--ipython-dir={own}'])
     here = dict(metadata=dict(path=str(nbs))) # papermill's `cwd` would move this whole process
     try:
         for name in set(step.parameters)-set(papermill.inspect_notebook(braced(source))):
@@ -96,7 +98,8 @@ def watching(
     every = 1 if sys.stderr.isatty() else QUIET
 
     def show():
-        while not end.wait(every): show_line(f'{says()} {last_line(path)}'.strip())
+        with suppress(BrokenPipeError): # who prints next ends the command
+            while not end.wait(every): show_line(f'{says()} {last_line(path)}'.strip())
         if sys.stderr.isatty(): show_line('')
 
     thread = threading.Thread(target=show, daemon=True)

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,10 +16,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from gasca import command
 from gasca.core import GascaError, cli, save_json
 from gasca.plan import Step
-from gasca.runner import STEP_ENV, run_step
+from gasca.runner import STEP_ENV, run_step, watching
 
 ROOT = Path(__file__).parent.parent
-UNCHECKED = {k:v for k, v in os.environ.items() if k!='PYTHONPATH'}
+UNCHECKED = {k:v for k, v in os.environ.items() if k not in ('PYTHONPATH', 'PYTHONUNBUFFERED')}
 LOADED = """
 import atexit, sys
 from gasca import command
@@ -154,3 +155,10 @@ def test_a_port_of_something_else_is_refused(says):
         threading.Thread(target=answer, daemon=True).start()
         with pytest.raises(GascaError, match='no scheduler answers at'):
             on_cluster(f'127.0.0.1:{server.getsockname()[1]}')
+
+def test_a_reader_that_goes_is_no_error_of_what_watches(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr('gasca.runner.QUIET', .01)
+    with patch('gasca.runner.show_line', side_effect=BrokenPipeError) as line:
+        with watching(tmp_path/'bar', str):
+            while not line.called: time.sleep(.01)
+    assert capfd.readouterr().err==''
