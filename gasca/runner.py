@@ -111,7 +111,7 @@ def watching(
         if thread.is_alive(): thread.join()
 
 # %% ../nbs/machine/05b_runner.ipynb #9458ada7
-PACE = dict(smoke=1.5, standard=13.) # seconds for a share on two cores, before anything is known
+PACE = dict(smoke=1.5, world=10.) # seconds for a share on two cores, before anything is known
 
 def clock(seconds:float)->str: # m:ss
     "Write seconds as minutes and seconds."
