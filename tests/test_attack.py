@@ -277,7 +277,8 @@ REFUSED = [(dict(world='0-99999999999'), 'not a list of numbers'),
 
 @pytest.mark.parametrize('args, says', REFUSED)
 def test_a_refusal_is_one_line(args, says, tmp_path, monkeypatch, capsys):
-    (tmp_path/'faces').mkdir()
+    for name in ('faces', 'nbs'): (tmp_path/name).mkdir() # a clone
+    (tmp_path/'settings.ini').touch()
     (tmp_path/'file').touch()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv('GASCA_MODELS', 'faces/models')
