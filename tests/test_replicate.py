@@ -84,7 +84,7 @@ def test_second_start_does_nothing(whole):
     assert said.count('done before')==len(load_json(whole/'out'/'steps.json')), said
 
 def test_lost_files_are_made_again(whole):
-    lost = [run_path(whole/'out', 'resnet34_image', 0), whole/'out'/'notebooks'/'10_report.ipynb']
+    lost = [run_path(whole/'out', 'resnet34_person', 0), whole/'out'/'notebooks'/'10_report.ipynb']
     before = lost[0].read_bytes()
     for f in lost: f.unlink()
     said = finish(command(whole/'out', whole/'models'))

@@ -9,9 +9,9 @@ __all__ = ['by_pose', 'pose_ratio', 'pose_table', 'side_table']
 import numpy as np
 import pandas as pd
 
-from ..paper import CLASSES
+from ..paper import CLASSES, interval
 from ..runs import Runs
-from ..scores import model_of, seed_interval
+from ..scores import model_of
 
 # %% ../../nbs/08d_poses.ipynb #a61b3f77
 def by_pose(tests # Of one model, one a seed: from `Runs.test`
@@ -57,7 +57,7 @@ def side_table(
     runs:Runs,
     tests, # e.g. cnn1_image; with the same signed poses
 )->pd.DataFrame: # A row a model; text; empty where poses have no sign
-    "Write accuracy by signed pose, and what the sign makes of it, over seeds."
+    "Write accuracy by signed pose, and what the sign makes of it, over worlds."
     rows = {}
     for test in tests:
         by_seed = [{int(pose):100*np.trace(cm)/np.sum(cm) for pose, cm in said['by_pose'].items()}
@@ -65,7 +65,7 @@ def side_table(
         if not by_seed: continue
         t = pd.DataFrame(by_seed).sort_index(axis=1)
         row = {f'{yaw:+d}°' if yaw else '0°':f'{t[yaw].mean():.1f}' for yaw in t}
-        mean, low, high = seed_interval(t[t.columns.max()]-t[t.columns.min()])
-        spread = '' if np.isnan(low) else f' [{low:+.1f} to {high:+.1f}]'
-        rows[model_of(test)] = row|{'right minus left':f'{mean:+.1f}{spread}'}
+        gap = t[t.columns.max()]-t[t.columns.min()]
+        spread = ' [{:+.1f} to {:+.1f}]'.format(*interval(gap)) if len(gap)>1 else ''
+        rows[model_of(test)] = row|{'right minus left':f'{gap.mean():+.1f}{spread}'}
     return pd.DataFrame(rows).T.rename_axis('right, %')

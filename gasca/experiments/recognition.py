@@ -23,7 +23,7 @@ from ..paper import CLASSES, claims
 from ..runs import Run, Runs
 from ..scores import (
     CONTROLS, LONG, SHOWN, accuracy, join_columns, corpus_of, wilson_text, kdef_models,
-    learned, micro, micro_learned, model_of, paper_column, points, points_text)
+    learned, micro, model_of, paper_column, points, points_text)
 
 # %% ../../nbs/08a_tables.ipynb #87ce9731
 def table1(
@@ -291,7 +291,6 @@ def recognition_tables(runs:Runs)->dict: # Name -> frame
         trained=by_split(partial(trained_means, runs)), retest=retest_table(runs),
         costs=cost_table(runs),
         micro=wild, neutral=neutral(runs), by_person=gains_by_person(runs), ends=ends(runs),
-        own=micro_learned(runs, 'cnn2a-long_image'),
         every={f'{m}_{split}':accuracy(runs, f'{m}_{split}')
                for m in kdef_models(runs) for split in ('image', 'person')},
         detail={table:detail(runs, table) for table in SHOWN_IN})

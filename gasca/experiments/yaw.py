@@ -61,7 +61,7 @@ def read_yaws(
     "Read inputs, reconstructions and their targets."
     t, images = recon.table, recon.corpus.images
     pictures = dict(input=images[t.row], model=recon.pictures, target=images[t.target])
-    said = {what:model.predict(seen_from_afar(x)) for what, x in pictures.items()}
+    said = {what:model.predict(seen_from_afar(x)).astype(float) for what, x in pictures.items()}
     def by_yaw(x):
         means = x.groupby(t.yaw).mean().round(3)
         return {str(int(yaw)):float(degrees) for yaw, degrees in means.items()}
