@@ -231,8 +231,9 @@ def points(
     a:str, # A test, e.g. cnn2a_image
     b:str, # Another on the same images
 )->pd.Series: # Per cent points by seed; nan where one of them has not learned
-    "Subtract micro accuracies, seed by seed."
-    return micro_learned(runs, a)-micro_learned(runs, b)
+    "Subtract micro accuracies, in the worlds that have both."
+    shares = micro_learned(runs, a).to_frame(a).join(micro_learned(runs, b).rename(b), how='inner')
+    return shares[a]-shares[b]
 
 def micro_learned(
     runs:Runs,

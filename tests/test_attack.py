@@ -357,7 +357,7 @@ def test_a_kill_while_rendering_leaves_litter_that_the_next_start_removes(tmp_pa
     load_corpus(next(tmp_path.iterdir()))
 
 @pytest.mark.slow
-@pytest.mark.parametrize('step', ['06_recon', '07_classify', '07a_probes', '09_baseline',
+@pytest.mark.parametrize('step', ['06_recon', '07_classify', '07a_probes', '09_baseline_resnet34',
                                   '08_results', '09a_compare', '10_report'])
 def test_killed_in_any_step_and_resumed_gives_the_same_bytes(step, smoke, tmp_path):
     out, models = tmp_path/'out', tmp_path/'models'

@@ -89,7 +89,7 @@ def test_lost_files_are_made_again(whole):
     for f in lost: f.unlink()
     said = finish(command(whole/'out', whole/'models'))
     steps = load_json(whole/'out'/'steps.json')
-    assert said.count('done before')==len(steps)-4 # 09_baseline and the three after it
+    assert said.count('done before')==len(steps)-4 # ResNet-34 and the three after it
     assert lost[0].read_bytes()==before and lost[1].is_file()
 
 def test_killed_and_resumed_gives_the_same_bytes(whole, tmp_path):

@@ -27,11 +27,21 @@ class Experiment:
     files:tuple = () # Names of other files it leaves; {seed} stands for the seed
     each:bool = True # Whether every world runs it; else it runs once, for all
     control:bool = False # Whether it runs with `--controls` alone
+    worlds:int|None = None # How many worlds run it, from world 0 on; None: all
     complete:tuple = () # Those of its run files without which there is no report
     schema:dict = field(default_factory=dict) # Kind of run -> types of its inputs and its result
     sound:Callable|None = None # Run -> whether its numbers add up
     tables:Callable|None = None # Runs -> name -> frame, number or text, for the template
     template:str = '' # Its paragraph of the report, a file of gasca/registry/report
+
+    def runs_in(
+        self,
+        world:int,
+        worlds, # All that a replication has
+    )->bool:
+        "Return whether a world runs it; the first one of a replication always does."
+        if not self.each: return False
+        return self.worlds is None or world<self.worlds or world==min(worlds)
 
 # %% ../../nbs/08c_experiment.ipynb #b59cd38c
 def names(experiments)->tuple: return tuple(e.name for e in experiments)

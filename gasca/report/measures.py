@@ -19,7 +19,7 @@ from ..scores import behind, caption, corpus_of
 
 # %% ../../nbs/08b_measures.ipynb #e541ab2e
 EXPERIMENTS = found()
-MAKERS = {name:e.notebook for e in EXPERIMENTS for name in e.complete} # run file -> notebook
+MAKERS = {name:e for e in EXPERIMENTS for name in e.complete} # run file -> experiment
 OF_KIND = {kind:e for e in EXPERIMENTS for kind in e.schema}
 
 # %% ../../nbs/08b_measures.ipynb #fddaabe7
@@ -90,10 +90,10 @@ def validate(
     stated = {}
     for run in runs.all():
         path = run_path(out, run.name, run.seed)
-        maker = MAKERS.get(run.name) or OF_KIND[kind_of(run)].notebook
+        maker = MAKERS.get(run.name) or OF_KIND[kind_of(run)]
         if wrong := problem(run):
             raise GascaError(f'{path} {wrong}; '
-                             f'delete it and run {maker} with seed {run.seed} again')
+                             f'delete it and run {maker.notebook} with seed {run.seed} again')
         for fact, value in facts(run).items():
             first, where = stated.setdefault(fact, (value, path.name))
             if first!=value:
@@ -107,12 +107,13 @@ def complete(
 ):
     "Raise `GascaError` unless every world has what the tables need."
     seeds = sorted({seed for name in MAKERS for seed in runs.get(name, ())})
-    absent = [(name, s) for s in seeds for name in MAKERS if s not in runs.get(name, ())]
+    absent = [(name, s) for s in seeds for name, e in MAKERS.items()
+              if e.runs_in(s, seeds) and s not in runs.get(name, ())]
     if seeds and not absent: return
     name, seed = absent[0] if absent else ('recon', 0)
     path = run_path(out, name, seed)
     raise GascaError(f'{path} is missing ({len(absent)} in all); '
-                     f'{MAKERS[name]} with seed {seed} makes it')
+                     f'{MAKERS[name].notebook} with seed {seed} makes it')
 
 def unreadable(out # Folder of a replication or report
 )->list: # Names
