@@ -36,7 +36,7 @@ def header(name:str # A command
     return known[name]
 
 # %% ../nbs/00a_command.ipynb #e0a1f0e2
-def choices(says:str # A parameter's comment
+def choices(says:str|None # A parameter's comment
 )->list:
     "Return what a parameter may be, where its comment is a list: one, two (why) or three."
     bare = re.sub(r' \(.*?\)', '', says or '')
