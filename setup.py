@@ -8,7 +8,7 @@ cp = ConfigParser(delimiters=['='])
 cp.read(here/'settings.ini', encoding='utf-8')
 cfg = cp['DEFAULT']
 readme = here/'README.md'
-EXTRAS = 'dev', 'article', 'onnx', 'cluster', 'play', 'browser', 'bench', 'site'
+EXTRAS = 'dev', 'article', 'onnx', 'cluster', 'play', 'browser', 'bench', 'portrait', 'site'
 setup(
     version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'],
     author=cfg['author'],
