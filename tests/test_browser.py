@@ -28,7 +28,8 @@ def visit(browser):
     "Open the page from its file; a script may run before it."
     contexts = []
     def visit(link='', script='', **options):
-        options = dict(reduced_motion='reduce', viewport=WIDE)|options
+        known = dict(reduced_motion='reduce', viewport=WIDE, bypass_csp=True) # playwright evals
+        options = known|options
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
         page.set_default_timeout(1000*PATIENCE)
