@@ -95,7 +95,7 @@ def fig_accuracy(results:Results):
     ax.set(yticks=range(len(order)), yticklabels=[name+' †'*(not learned[name]) for name in order],
            xlabel='right, %', xlim=(0, None))
     ax.axvline(100/len(CLASSES), color='.35', ls='--', lw=.6)
-    ax.legend(loc='lower right', handletextpad=.1)
+    ax.legend(loc='upper left', bbox_to_anchor=(.17, 1.05), handletextpad=.1)
     fig.tight_layout(pad=.2)
     return fig
 
