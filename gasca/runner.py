@@ -28,6 +28,7 @@ from jupyter_client.kernelspec import NoSuchKernel
 from papermill.exceptions import PapermillExecutionError
 
 from .core import GascaError, processors, root
+from .kernels import WarmManager
 from .plan import Plan, Step
 
 # %% ../nbs/machine/05b_runner.ipynb #743790bb
@@ -53,7 +54,8 @@ def run_step(
             raise GascaError(f'{step.notebook} has no parameter {name!r}; '
                              'its parameters cell lists them')
         papermill.execute_notebook(braced(source), braced(to), step.parameters,
-                                   kernel_name='python3', resources=here, **quiet)
+                                   kernel_name='python3', kernel_manager_class=WarmManager,
+                                   resources=here, **quiet)
     except (NoSuchKernel, FileNotFoundError) as e: # the latter for a notebook or a kernel's Python
         raise GascaError(f'{step.notebook} cannot begin: {e}; run gasca_replicate inside a clone, '
                          'in an environment that has ipykernel') from None

@@ -225,13 +225,13 @@ def until(p, words):
     return said
 
 def kernels(project):
-    "The kernels that run in a project's folder."
+    "The kernels that run in a project's folder, and the process that forks them."
     every = [f for f in Path('/proc').glob('[0-9]*') if f.name!=str(os.getpid())]
     found = []
     for f in every:
         try:
             mine = os.readlink(f/'cwd')==str(project/'nbs')
-            if mine and b'ipykernel' in (f/'cmdline').read_bytes(): found.append(int(f.name))
+            if mine and b'gasca.kernels' in (f/'cmdline').read_bytes(): found.append(int(f.name))
         except OSError: pass # it has ended, or is somebody else's
     return found
 

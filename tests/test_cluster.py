@@ -99,9 +99,9 @@ def wait_until(happens, p, seconds=300):
         time.sleep(.1)
 
 def kernels(root):
-    "The kernels that work in the folder of a clone's notebooks."
-    return [p for p in psutil.process_iter(['cwd', 'cmdline'])
-            if p.info['cwd']==str(root/'nbs') and 'ipykernel_launcher' in (p.info['cmdline'] or ())]
+    "The kernels that work in the folder of a clone's notebooks, and what forks them."
+    mine = [p for p in psutil.process_iter(['cwd', 'cmdline']) if p.info['cwd']==str(root/'nbs')]
+    return [p for p in mine if 'gasca.kernels' in ' '.join(p.info['cmdline'] or ())]
 
 def none_left(root):
     "Say whether all kernels end, which look for their parent once a second."
@@ -112,7 +112,8 @@ def none_left(root):
 def busy_worker(root, cluster):
     "A worker process that has a kernel; None where all are idle."
     workers = {nanny.pid for nanny in cluster.workers.values()}
-    return next((kernel.ppid() for kernel in kernels(root) if kernel.ppid() in workers), None)
+    forks = {p.pid:p.ppid() for p in kernels(root)} # a kernel's parent is what its worker began
+    return next((forks[parent] for parent in forks.values() if forks.get(parent) in workers), None)
 
 def same_bytes(one, other):
     files = results(one)

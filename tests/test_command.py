@@ -136,6 +136,7 @@ def test_a_kernel_left_in_the_home_folder_is_not_taken(tmp_path, monkeypatch):
 
 def test_kernels_leave_the_home_folder_alone(tmp_path, monkeypatch):
     monkeypatch.setenv('HOME', str(tmp_path/'home'))
+    (tmp_path/'home').mkdir()
     run_step(notebook(tmp_path), tmp_path/'out'/'ran.ipynb', tmp_path)
     assert not (tmp_path/'home'/'.ipython').exists()
     assert (tmp_path/'out'/'.ipython').is_dir()

@@ -75,7 +75,7 @@ def imported(f):
 
 ROOMS = ['core', 'lock', 'runs', 'checkpoints', 'paper', 'scores', 'data', 'layers', 'train',
          'engine', 'pretrain', 'baseline', 'classify', 'faces', 'corpora', 'experiments', 'report',
-         'use', 'plan', 'runner', 'cluster', 'replicate', 'publish',
+         'use', 'plan', 'kernels', 'runner', 'cluster', 'replicate', 'publish',
          'command'] # from the ground up; the package's names last
 
 def test_imports_run_down_only():
