@@ -36,6 +36,8 @@ def become_kernel(
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    for word in argv: # the shell asks the environment, and would make a folder at home
+        if word.startswith('--ipython-dir='): os.environ['IPYTHONDIR'] = word.partition('=')[2]
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0) # the pipes are its parent's
     os.dup2(2, 1)
     from ipykernel.kernelapp import IPKernelApp
