@@ -17,8 +17,8 @@ import check_world
 @pytest.fixture
 def sent():
     "World 1, as somebody else would send it."
-    return Runs({name:{1:copy.deepcopy(of[1])} for name, of in Runs.of(check_world.PUBLISHED).items()
-                 if 1 in of})
+    published = Runs.of(check_world.PUBLISHED)
+    return Runs({name:{1:copy.deepcopy(of[1])} for name, of in published.items() if 1 in of})
 
 def rendered(runs):
     "A renderer that gives what the runs of a world name, without rendering."

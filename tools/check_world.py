@@ -37,10 +37,11 @@ def check(folder, published=PUBLISHED, render=render_corpus):
     complete(runs, folder)
     worlds = {run.seed for run in runs.all()}
     if len(worlds)!=1: raise GascaError(f'{folder} holds worlds {sorted(worlds)}; send one a file')
-    for what, wrong in (('code', other_code(runs, known)), ('pictures', other_pictures(runs, render))):
-        if wrong: raise GascaError(f"{folder}: not our {what}: {', '.join(wrong)}")
+    differ = dict(code=other_code(runs, known), pictures=other_pictures(runs, render))
+    for what, names in differ.items():
+        if names: raise GascaError(f"{folder}: not our {what}: {', '.join(names)}")
     return worlds.pop()
 
 if __name__=='__main__':
-    try: print(f'world {check(sys.argv[1])} is what it says, as far as can be seen without training')
+    try: print(f'world {check(sys.argv[1])} is what it says, as far as one sees without training')
     except GascaError as e: sys.exit(f'check_world: {e}')
