@@ -144,6 +144,7 @@ def _rule(claim):
     return (f'reproduced: interval {least}; trend holds: interval {null}; '
             f'not reproduced: nothing of the interval {least}')
 
+@functools.cache # a report asks dozens of times
 def claims()->pd.DataFrame: # By id: registry/claims.csv, with `rule` as a sentence
     "Return the paper's claims with the rules that decide them."
     d = read_registry('claims')
