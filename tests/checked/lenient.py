@@ -1,4 +1,5 @@
 "beartype as numbers want it: an int is good enough for a float."
 from beartype import BeartypeConf, beartype
 
-check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+CONF = BeartypeConf(is_pep484_tower=True, claw_is_pep526=False)
+check = beartype(conf=CONF)
