@@ -17,15 +17,15 @@ from ..scores import model_of
 def by_pose(tests # Of one model, one a seed: from `Runs.test`
 )->pd.DataFrame: # Columns frontal, turned: wrong, of (all seeds added up)
     "Count errors on frontal and on turned faces."
-    columns = pd.MultiIndex.from_product([['frontal', 'turned'], ['wrong', 'of']])
-    t = pd.DataFrame(0, [*CLASSES, 'all'], columns)
+    counted = {side:np.zeros((2, len(CLASSES)), int) for side in ('frontal', 'turned')}
     for test in tests:
         for pose, cm in test['by_pose'].items():
+            of = np.sum(cm, 1)
             side = 'frontal' if pose in ('0', 'frontal') else 'turned'
-            of = np.append(np.sum(cm, 1), np.sum(cm))
-            t[side, 'of'] += of
-            t[side, 'wrong'] += of-np.append(np.diag(cm), np.trace(cm))
-    return t
+            counted[side] += [of-np.diag(cm), of]
+    columns = {(side, what):[*row, row.sum()] for side, rows in counted.items()
+               for what, row in zip(('wrong', 'of'), rows)}
+    return pd.DataFrame(columns, [*CLASSES, 'all'])
 
 def pose_ratio(t:pd.DataFrame # From `by_pose`
 )->float: # inf or nan where turned faces have no errors
