@@ -16,7 +16,7 @@ from gasca.runs import brought, is_ours
 ROOT = Path(__file__).parent.parent
 NBS = sorted(f for f in (ROOT/'nbs').rglob('*.ipynb') if '.ipynb_checkpoints' not in f.parts)
 RUNS = ['05_pretrain', '06_recon', '06a_yaw', '07_classify', '07a_probes', '07b_controls',
-        '08_results', '09_baseline', '09a_compare', '10_report', '10a_article']
+        '07d_few_labels', '08_results', '09_baseline', '09a_compare', '10_report', '10a_article']
 REGISTRY = ROOT/'gasca'/'registry'
 LINK = re.compile(r'\[([RD]\d+)\]\(([^)#]*)#([^)]*)\)')
 
