@@ -21,7 +21,7 @@ replicate: .venv/ready # render the corpora, run the notebooks, write the report
 	$(BIN)/gasca_replicate --preset $(PRESET)
 
 test: .venv/ready # every notebook's cells, two notebooks at a time; then the tests, two files at a time
-	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" nbdev_test --n_workers 2
+	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" OMP_NUM_THREADS=1 nbdev_test --n_workers 2
 	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 attack: .venv/ready # kills in every step, a full disk, damaged files: half an hour on two cores
