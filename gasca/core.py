@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['QUOTA', 'REGISTRY', 'PRESETS', 'GascaError', 'choose', 'printable', 'cli', 'rng', 'root', 'data_dir', 'models_dir',
-           'explain', 'clone', 'atomic', 'plain', 'save_json', 'load_json', 'sha256', 'digest', 'in_kernel', 'progress',
-           'processors', 'show_faces', 'read_toml', 'get_preset', 'corpus_sizes']
+           'explain', 'clone', 'atomic', 'refuse_unwritable', 'plain', 'save_json', 'load_json', 'sha256', 'digest',
+           'in_kernel', 'progress', 'processors', 'show_faces', 'read_toml', 'get_preset', 'corpus_sizes']
 
 # %% ../nbs/00_core.ipynb #70f4b8cb
 import errno
@@ -116,6 +116,16 @@ def atomic(path # File or folder to be written
     finally:
         if part.is_dir(): shutil.rmtree(part)
         elif part.exists(): part.unlink()
+
+# %% ../nbs/00_core.ipynb #742bf677
+def refuse_unwritable(path:Path # File to be written
+):
+    "Raise `GascaError` where a file cannot be written, or something else would be replaced."
+    if path.exists() and not path.is_file():
+        raise GascaError(f'{path} is there and is no file; choose another')
+    folder = next(p for p in path.absolute().parents if p.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise GascaError(f'{folder} is no folder that can be written; choose another than {path}')
 
 # %% ../nbs/00_core.ipynb #9a1b1788
 def plain(value):

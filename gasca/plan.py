@@ -94,7 +94,7 @@ MOST_WORLDS = 1000 # worlds
 def parse_worlds(text:str # '0-4', '0,2,5' or a mixture
 )->list: # Of int
     "Read a list of worlds; raise `GascaError` where it is not one."
-    number = r'\d{1,9}'
+    number = '[0-9]{1,9}'
     if not re.fullmatch(rf'{number}(-{number})?(,{number}(-{number})?)*', text):
         raise GascaError(f'worlds {text[:40]!r} is not a list of numbers of at most nine digits; '
                          'write for example 0-4 or 0,2,5')

@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 from fastcore.script import call_parse
 
-from ..core import REGISTRY, GascaError, atomic, cli, data_dir, read_toml, sha256
+from ..core import (
+    REGISTRY, GascaError, atomic, cli, data_dir, read_toml, refuse_unwritable, sha256)
 from .names import CORPUS_NAMES, MISNAMED, PARSERS
 from .pictures import verify
 from .readers import recognise
@@ -30,8 +31,8 @@ def _counts(t): # What is counted -> value -> number
         'images': {'': len(t)},
         'people': {'': len(each)} if len(each) else {},
         'people in session': t[t.session!=''].groupby('session').person.nunique().to_dict(),
-        'images of a person': dict(fewest=each.min(), most=each.max()) if len(each)>1 else {},
-        'images by yaw': yaw.to_dict() if len(yaw)>1 else {},
+        'images of a person': dict(fewest=each.min(), most=each.max()) if len(each) else {},
+        'images by yaw': yaw.to_dict(),
         'images by light': t.light[t.light!=''].value_counts().to_dict(),
         'images by expression': t.expression.value_counts().to_dict()}
 
@@ -46,6 +47,7 @@ def compare_counts(
     rows = []
     for what, found in _counts(table).items():
         expected = EXPECTED[name].get(what, {})
+        if not expected and len(found)<2 and '' not in found: continue # it says nothing new
         rows += [dict(what=what, value=v, found=int(found.get(v, 0)), expected=expected.get(v, ''))
                  for v in sorted({*found, *expected}, key=_order)]
     return pd.DataFrame(rows)
@@ -87,9 +89,9 @@ def _manifest(seen, root): # A row a file: what it is, or why it is left out
         tables += [table.assign(reason=''), out.assign(corpus=CORPUS_NAMES.get(name, ''))]
     m = pd.concat(tables, ignore_index=True)
     m = m[['source', 'corpus', 'sha256', 'reason', *COLUMNS[1:10]]].sort_values('source')
-    files = [Path(root)/f for f in m.source]
-    plain = [f.is_file() and not f.is_symlink() for f in files]
-    m['bytes'] = [f.stat().st_size if ok else '' for f, ok in zip(files, plain)]
+    files = [os.path.join(root, f) for f in m.source]
+    plain = [os.path.isfile(f) and not os.path.islink(f) for f in files] # these never raise
+    m['bytes'] = [os.path.getsize(f) if ok else '' for f, ok in zip(files, plain)]
     return m.replace(r'^(?=[=+@\t\r-])', './', regex=True) # else a spreadsheet takes a formula
 
 # %% ../../nbs/corpora/05_command.ipynb #d7f6b990
@@ -102,12 +104,14 @@ def gasca_corpora(
     rows:int=20, # Skipped files to print for a reason; the manifest has all
 ):
     "Report what a folder holds, what is missing and what is wrong."
+    if rows<0: raise GascaError(f'--rows {rows} is out of range; choose 0 or more')
     seen = recognise(dir)
     top = Path(dir).resolve()
     default = data_dir()/'real'/f'manifest-{sha256(str(top).encode())[:10]}.csv'
     out = Path(out or default)
     if out.resolve().is_relative_to(top):
         raise GascaError(f'{out} is inside {dir}, which is never written; choose another --out')
+    refuse_unwritable(out)
     for name in [n for n in seen if n]:
         if not names:
             table, more = verify(seen[name].table, dir)

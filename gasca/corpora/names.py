@@ -174,16 +174,17 @@ _FRAME = r'(?P<person>S\d{3})_(?P<film>\d{3})_(?P<number>\d{8})'
 @dataclass
 class _Sequence: # of CK+
     frames:dict = field(default_factory=dict) # number -> files
-    label:str = '' # label file
-    peak:int = 0 # number of the frame that the label is about
+    labels:list = field(default_factory=list) # label files
+    peak:int = 0 # number of the frame that they are about
 
 def _sequences(files): # (person, film) -> sequence
     found = defaultdict(_Sequence)
     for m, f in matches(_FRAME+PICTURE, files):
-        found[m['person'], m['film']].frames.setdefault(int(m['number']), []).append(f)
+        found[m['person'].upper(), m['film']].frames.setdefault(int(m['number']), []).append(f)
     for m, f in matches(_FRAME+r'_emotion\.txt', files):
-        s = found[m['person'], m['film']]
-        s.label, s.peak = f, int(m['number'])
+        s = found[m['person'].upper(), m['film']]
+        s.labels.append(f)
+        s.peak = int(m['number'])
     return found
 
 def _label(path): # The expression that a label file names, or None
@@ -193,11 +194,12 @@ def _label(path): # The expression that a label file names, or None
         return None
 
 # %% ../../nbs/corpora/01_names.ipynb #4e2b262d
-def _useless(s, expression, unlabelled): # Why a sequence is left out, or None
-    if s.label and s.peak not in s.frames: return 'its peak frame is missing'
-    if not s.label: return unlabelled
-    if expression is None: return 'not a label from 0 to 7'
-    if expression=='contempt': return 'contempt is not one of the seven'
+def _useless(s, said, unlabelled): # Why a sequence with such labels is left out, or None
+    if s.labels and s.peak not in s.frames: return 'its peak frame is missing'
+    if not s.labels: return unlabelled
+    if len(said)>1: return 'its label files contradict each other'
+    if None in said: return 'not a label from 0 to 7'
+    if 'contempt' in said: return 'contempt is not one of the seven'
 
 def _crops(files): # Frames in folders that are named by emotion -> why they are left out
     frames = ((split(split(f)[0])[1].lower(), f) for _, f in matches(_FRAME+PICTURE, files))
@@ -207,18 +209,18 @@ def _crops(files): # Frames in folders that are named by emotion -> why they are
 def _ckplus(root, files):
     crops = _crops(files)
     sequences = _sequences([f for f in files if f not in crops])
-    missing = '' if any(s.label for s in sequences.values()) else '; Emotion_labels.zip is missing'
+    missing = '' if any(s.labels for s in sequences.values()) else '; Emotion_labels.zip is missing'
     labels = matches(_FRAME+r'_(emotion|facs|landmarks)\.txt', files)
     frames = [f for s in sequences.values() for fs in s.frames.values() for f in fs]
     claim = Claim(skipped=crops, known={*frames, *(f for _, f in labels)})
     for (person, film), s in sorted(sequences.items(), key=itemgetter(0)):
-        expression = _label(Path(root)/s.label) if s.label else None
+        said = {_label(Path(root)/f) for f in s.labels}
         folder = split(next(iter(s.frames.values()))[0])[0] if s.frames else ''
-        why = _useless(s, expression, 'sequence without a label'+missing)
+        why = _useless(s, said, 'sequence without a label'+missing)
         if why:
-            claim.skipped[s.label or folder] = why
+            claim.skipped[s.labels[0] if s.labels else folder] = why
             continue
-        used = {s.peak: expression}
+        used = {s.peak: said.pop()}
         if 1 in s.frames: used.setdefault(1, 'N')
         else: claim.skipped[folder] = 'frame 1, the neutral one, is missing'
         claim.rows += [
@@ -242,14 +244,13 @@ APEX = 2/3 # of a FEEDTUM film
 def own_photos(root, files): # <class>/<image> and <class>/<person>/<image>
     claim = Claim()
     for _, f in matches('.+'+PICTURE, files):
-        folder, name = split(f)
-        folders = folder.split('/')
+        folders = split(f)[0].split('/')
         found = [FOLDER_CLASSES.get(x.lower()) for x in folders[-2:]]
         last = folders[-1] or 'the folder'
         if any(found):
             person = '' if found[-1] else last
             claim.rows.append(dict(
-                source=f, person=person, expression=found[-1] or found[0], path=f'{last}/{name}'))
+                source=f, person=person, expression=found[-1] or found[0], path=f))
         else: claim.skipped[f] = (
             f'not a class: {last}; '
             'name folders angry, disgust, fear, happy, neutral, sad, surprise')
@@ -260,16 +261,20 @@ def _below(root, files, pattern): # The files below a folder whose name fits; th
     if fits(Path(root).resolve().name): return files
     return [f for f in files if any(map(fits, split(f)[0].split('/')))]
 
-def _naofaces(root, files): return own_photos(root, _below(root, files, 'nao'))
+_NAO = r'(?<![a-z])nao(?![a-z])|nao[ _-]?faces' # Naomi's photographs are her own
+
+def _naofaces(root, files): return own_photos(root, _below(root, files, _NAO))
 
 # %% ../../nbs/corpora/01_names.ipynb #5aa2d410
 def _frame_order(file): # p_10 comes after p_9
     numbers = re.findall('[0-9]+', split(file)[1])
     return [int(n) for n in numbers], file
 
+_FEED = r'(?<![a-z])feed(?![a-z])|feed[ _-]?tum|fg-?net'
+
 def _feedtum(root, files):
     films, claim = defaultdict(list), Claim()
-    for _, f in matches('.+'+PICTURE, _below(root, files, r'feed|fg-?net')):
+    for _, f in matches('.+'+PICTURE, _below(root, files, _FEED)):
         folders = split(f)[0].split('/')
         known = len(folders)>1 and folders[-2].lower() in FOLDER_CLASSES
         if known: films['/'.join(folders)].append(f)

@@ -191,6 +191,7 @@ def get_corpus(
         return _prepare(Photos(name, data, table), skipped, p['px'], None, limit)
     if corpora=='real':
         where = data or '(no --data given)'
+        _seen.cache_clear() # it may be added
         why = f" ({skipped[0]['file']}: {skipped[0]['reason']})" if skipped else ''
         raise GascaError(
             f'{CORPUS_NAMES[name]} is not under {where}{why}; add it, or allow --corpora auto')

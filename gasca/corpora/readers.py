@@ -67,7 +67,8 @@ def _once(name, t): # The table with each picture once, and file -> why it is le
 def _settle(claims): # The claims that say anything, each about files of its own; all their files
     told, settled = set(), {}
     for name, c in sorted(claims.items(), key=lambda item: not item[1].rows):
-        if not c.rows: c.skipped = {f: why for f, why in c.skipped.items() if f not in told}
+        c.rows = [r for r in c.rows if r['source'] not in told]
+        c.skipped = {f: why for f, why in c.skipped.items() if f not in told}
         if not c.rows and not c.skipped: continue
         settled[name] = c
         told |= {r['source'] for r in c.rows} | {*c.skipped} | c.known

@@ -19,7 +19,7 @@ from fastcore.script import call_parse
 from PIL import Image
 
 from ..core import (
-    REGISTRY, GascaError, atomic, cli, digest, get_preset, root, save_json)
+    REGISTRY, GascaError, atomic, cli, digest, get_preset, refuse_unwritable, root, save_json)
 from ..experiments.recon import RIVALS
 from ..paper import CLASSES, VERDICTS
 from .claims import claims_table
@@ -169,5 +169,6 @@ def gasca_article(
     reports = root()/'reports'
     folder = Path(out or reports/get_preset('published')['name'])
     to = Path(pdf or (folder if out else reports)/'article.pdf')
+    refuse_unwritable(to)
     if to.resolve().is_relative_to(reports): refuse_real(read_runs(folder))
     print(write_article(folder, to))

@@ -20,7 +20,8 @@ from PIL import Image
 from safetensors.torch import save
 
 from ..checkpoints import WEIGHTS, load_model
-from ..core import PRESETS, GascaError, atomic, cli, corpus_sizes, rng, root
+from ..core import (
+    PRESETS, GascaError, atomic, cli, corpus_sizes, refuse_unwritable, rng, root)
 from ..data import EMOTIONS, YAWS, luminance, target_light
 from ..faces import render_corpus
 from ..faces.people import person
@@ -177,6 +178,7 @@ def gasca_page(
     people:int=6, # People in it
 ):
     "Write the playground: one HTML file, to be opened in a browser."
+    refuse_unwritable(root()/out)
     runs = published() # an error where one has seen a photograph
     for model in NETS: made_by(runs, model)
     shown = strangers(people)
