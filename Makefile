@@ -1,4 +1,4 @@
-# Every target makes its own environment in .venv first; all that needs is Python 3.11 or newer with venv.
+# Most targets make their environment in .venv first; that needs Python 3.11 or newer with venv.
 # torch as pip finds it brings CUDA along on Linux, several GB. For a CPU alone, give the index of PyTorch's
 # CPU wheels, which the selector on pytorch.org names; .venv is then 1.7 GB: make replicate TORCH_INDEX=...
 PYTHON ?= python3
@@ -22,7 +22,7 @@ replicate: .venv/ready # render the corpora, run the notebooks, write the report
 
 test: .venv/ready # every notebook's cells, two notebooks at a time; then the tests, two files at a time
 	$(RUN) PYTHONPATH="$(CURDIR)/tests/checked" OMP_NUM_THREADS=1 nbdev_test --n_workers 2
-	$(RUN) pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) OMP_NUM_THREADS=1 pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 attack: .venv/ready # kills in every step, a full disk, damaged files: half an hour on two cores
 	$(RUN) pytest -m 'slow or not slow' tests/test_attack.py

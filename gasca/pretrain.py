@@ -91,7 +91,7 @@ def critic(
     k:int, # Step 1..4
     options:Options,
 )->Discriminator:
-    "Build discriminator k: a block shaped like encoder k's output, and a head."
+    "Build discriminator k: a block of planes that keep their size, and a head."
     bound = bounded if options.sn else nn.Identity()
     nf = options.nf
     conv = to_planes(options) if k==1 else nn.Conv2d(nf, nf, 3, padding=1)
@@ -110,7 +110,7 @@ def shallow(
 # %% ../nbs/05_pretrain.ipynb #a5cf6018
 LIGHTS = dict(gasca1='own', gasca2='camera') # what a target is lit by
 TUNED = ('gasca2', 'gasca2-taken') # models whose stack D is fine-tuned
-TUNED_SEEDS = (0,) # and their seeds; the report shows these adversaries
+TUNED_SEEDS = (0,) # and their seeds, where a preset has tune_D = true
 
 VARIATIONS = dict(
     still=dict(alphas=(60, 60, 60, 60)),

@@ -273,7 +273,7 @@ def gasca_replicate(
     world:str='', # Worlds, e.g. 57, 0-4 or 0,2,5; empty takes the preset's
     out:str='', # Folder of run files and report; empty: replication/<preset>, or <preset>-data
     force:bool=False, # Run finished steps again
-    controls:bool=False, # Also train what claims C8c, C9 and C14 compare with
+    controls:bool=False, # Also train what C8c, C9, C14 and few labels need
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
     scheduler:str='', # Address of a Dask scheduler whose workers run the steps: tls://host:8786

@@ -70,14 +70,14 @@ def table3(
 def every_seed(
     runs:Runs,
     test:str, # e.g. cnn1_image
-)->pd.DataFrame: # A column a seed
-    "List right/all of every class, and both totals, for every seed."
+)->pd.DataFrame: # A column a world
+    "List right/all of every class, and both totals, for every world."
     columns = {}
     for seed, t in accuracy(runs, test).groupby('seed'):
         t = t.droplevel('seed')
         cells = {c:f'{t.right[c]}/{t.of[c]}' for c in CLASSES}
         cells |= {k:f'{t.share[k]:.2f}' for k in ('micro', 'macro')}
-        columns[f'seed {seed}'] = cells
+        columns[f'world {seed}'] = cells
     return pd.DataFrame(columns).rename_axis(model_of(test))
 
 def total_counts(
@@ -255,10 +255,10 @@ def detail(
 
 # %% ../../nbs/08a_tables.ipynb #e9cda5a9
 def ends(runs:Runs)->pd.DataFrame: # By test: model, learned, mark, epochs
-    "Return how far the training of every network came, first seed."
+    "Return how far every network came, in the first world where it has not learned, if any."
     rows = {}
     for name in [*(f'{m}_image' for m in kdef_models(runs)), 'cnn2b']:
-        run = runs.first(name)
+        run = min(runs[name].values(), key=learned)
         train = run.result.get('train')
         loss = f"loss {run.result['log'][-1]['loss']:.2f}"
         rows[name] = dict(model=model_of(name), learned=learned(run),
@@ -275,7 +275,7 @@ def neutral(runs:Runs)->dict: # taken, others: counts; own: per cent
                 own=100*cm.loc['N', 'N']/max(1, cm.loc['N'].sum()))
 
 def gains_by_person(runs:Runs)->dict: # Claim -> text
-    "Write C1, C2 and C8 as they are on people never seen."
+    "Write C1, C2, C8 on people never seen, each at 95 %."
     return {i:points_text(x.dropna()) for i, x in gains(runs, 'person').items()}
 
 # %% ../../nbs/08a_tables.ipynb #dec7cd63

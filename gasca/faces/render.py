@@ -144,7 +144,7 @@ def gasca_render(
     name:str, # multipie, kdef, ckplus, jaffe, feedtum or naofaces
     preset:str='world', # smoke, world or long
     out:str=None, # Folder for rendered corpora
-    people:int=None, # Number of people
+    people:int=None, # Number of people; kdef has others beside them, who are only tested
     px:int=None, # Side of the images in pixels
     png:bool=False, # Write each image as a PNG, too
 ):
