@@ -24,11 +24,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..checkpoints import (
-    WEIGHTS, check_numbers, check_shapes, device, read_card, read_sizes)
+    WEIGHTS, check_numbers, check_shapes, device, fingerprint, read_card, read_sizes)
 from ..classify import CLASSIFIERS, load_classifier
 from ..core import GascaError, atomic, printable
 from ..corpora.pictures import LONGEST, grey_of, levels, no_bombs, open_picture
 from ..data import EMOTIONS
+from ..engine.sources import Source, collect, planes
 from ..layers import as_printed, n_params
 from ..pretrain import PUBLISHED, load_gasca, new_stacks, to_front
 
@@ -207,7 +208,7 @@ class Pretrained(nn.Module):
     ):
         super().__init__()
         self.net = net
-        self.weights = weights
+        self.weights = weights.absolute()
         self.name = name
         self.card = read_card(weights)
         self.px = self.card['sizes']['px']
@@ -252,6 +253,12 @@ def batch(self:Pretrained, images)->Float[Tensor, 'n 1 h w']: # As for `read_pic
     return torch.from_numpy(self.faces(images))[:,None].to(device()).float()/255
 
 @patch
+def ask(self:Pretrained, f, images)->np.ndarray: # f: batch of faces -> batch of answers
+    "Ask a network about any number of pictures, 512 at a time."
+    faces = self.faces(images)
+    return collect(f, Source(planes(faces), device()), torch.arange(len(faces))).cpu().numpy()
+
+@patch
 def normalize(
     self:GASCA,
     images, # As for `read_pictures`: sizes of any kind, floats in 0..1 or integers in 0..255
@@ -270,21 +277,24 @@ def normalize(
     return back(to_front(self.net, faces))
 
 @patch
-@torch.no_grad()
 def encode(self:GASCA, images)->Float[np.ndarray, 'n d']: # As for `normalize`
     "Return the code z of each face, a row a face: d is 2048 for the published stacks."
-    return self.net.encode(self.batch(images)).flatten(1).cpu().numpy()
+    return self.ask(lambda x: self.net.encode(x).flatten(1), images)
 
 # %% ../../nbs/11_use.ipynb #f5fd0c62
 @patch
 def save_pretrained(self:Pretrained, folder):
-    "Copy weights and card into a folder."
+    "Copy weights and card into a folder; `GascaError` where they were changed."
+    if fingerprint(self.net)!=fingerprint(self.load(self.weights)): raise GascaError(
+        f'{self.name} was changed after loading; safetensors.torch.save_model keeps its weights')
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder/FILE).is_file(): (folder/'README.md').unlink(missing_ok=True) # another model's
     for suffix in ('.safetensors', '.json'):
         (folder/f'model{suffix}').write_bytes(self.weights.with_suffix(suffix).read_bytes())
-    for readable in (self.weights.with_suffix('.md'), self.weights.with_name('README.md')):
-        if readable.is_file(): (folder/'README.md').write_bytes(readable.read_bytes())
+    beside = 'README.md' if self.weights.name==FILE else f'{self.weights.stem}.md'
+    readable = self.weights.with_name(beside)
+    if readable.is_file(): (folder/'README.md').write_bytes(readable.read_bytes())
 
 # %% ../../nbs/11_use.ipynb #e1e71185
 NAMES = dict(A='angry', D='disgusted', F='afraid', H='happy', N='neutral', Sa='sad', Su='surprised')
@@ -300,16 +310,15 @@ class EmotionClassifier(Pretrained):
     @staticmethod
     def load(path:Path): # A checkpoint
         "Load the network, once the file's header says that it fits its card."
-        sizes = read_sizes(path)
-        sizes = dict(nf=sizes['nf'], px=sizes['px'], sn=False) # all that a classifier is built of
-        check_shapes(path, lambda: new_stacks(sizes)[0].enc, '0.')
+        sizes = {k:x for k, x in read_sizes(path).items() if k in ('nf', 'px')} # it has no more
+        check_shapes(path, lambda: new_stacks(dict(sizes, sn=False))[0].enc, '0.')
         return load_classifier(path)
 
-    @torch.no_grad()
-    def predict(self, images)->pd.DataFrame: # As for `read_pictures`
+    def predict(self, images)->pd.DataFrame: # As for `read_pictures`; a Series keeps its index
         "Return a row a picture, also for one: a probability an emotion, and the likeliest, `says`."
-        p = self.last(self(self.batch(images))).cpu().numpy()
-        t = pd.DataFrame(p, columns=[NAMES[e] for e in EMOTIONS])
+        p = self.ask(lambda x: self.last(self(x)), images)
+        index = images.index if isinstance(images, pd.Series) else None
+        t = pd.DataFrame(p, index, [NAMES[e] for e in EMOTIONS])
         return t.assign(says=t.idxmax(axis=1))
 
 # %% ../../nbs/11_use.ipynb #b60b08ea
