@@ -23,12 +23,16 @@ def refuse_unfinished(
     out:Path, # Folder of a replication
     preset:str, # Its preset
 ):
-    "Raise `GascaError` where a replication is not finished, was changed, or saw photographs."
+    "Raise `GascaError` where a replication is unfinished, changed, of photographs, or another."
     again = f'gasca_replicate --preset {preset}'
     done = open_folder(out) if (out/'steps.json').is_file() else {}
     if '10_report' not in done:
         raise GascaError(f'{out} is no finished replication; {again} goes on with it')
-    refuse_real(Runs.of(out))
+    runs = Runs.of(out)
+    refuse_real(runs)
+    others = {run.inputs.get('preset', preset) for run in runs.all()}-{preset}
+    if others:
+        raise GascaError(f"{out} holds the preset {others.pop()}, not {preset}; choose --preset")
     bad = [name for step in done.values() for name in changed(out, step['files'])]
     if bad:
         raise GascaError(f"{', '.join(bad[:3])} in {out} is not what was made ({len(bad)} in all); "

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['CORPORA', 'step_key', 'keys_of', 'sums', 'changed', 'put_aside', 'lost', 'weights_there', 'left_to_do',
-           'is_list_of_steps', 'open_folder', 'corpora_key', 'seconds_before', 'print_done', 'replicate', 'pooled',
-           'compared', 'default_out', 'keep_out', 'on_cluster', 'work_alone', 'gasca_replicate']
+           'is_list_of_steps', 'refuse_other_preset', 'open_folder', 'corpora_key', 'seconds_before', 'print_done',
+           'replicate', 'pooled', 'compared', 'default_out', 'keep_out', 'on_cluster', 'work_alone', 'gasca_replicate']
 
 # %% ../nbs/machine/06_replicate.ipynb #2b498da5
 import os
@@ -21,7 +21,7 @@ from .checkpoints import device, read_card
 from .core import (PRESETS, GascaError, choose, cli, clone, data_dir, digest, get_preset,
                         load_json, models_dir, root, save_json, sha256)
 from .lock import alone, sweep
-from .plan import Plan, Step, parse_worlds
+from .plan import REPORT, Plan, Step, parse_worlds
 from .paper import VERDICTS
 from .report.claims import claims_table, compare_runs
 from .report.measures import measure, read_runs
@@ -128,6 +128,14 @@ def is_list_of_steps(done)->bool: # What steps.json holds
             for step in done.values())
     except (AttributeError, TypeError): return False
 
+def refuse_other_preset(plan:Plan):
+    "Raise `GascaError` where the folder holds runs of another preset, which would be replaced."
+    for path in (plan.out/'runs').glob('*.json'):
+        try: preset = load_json(path)['inputs']['preset']
+        except Exception: continue # what is damaged is made again
+        if preset==plan.preset: return
+        raise GascaError(f'{plan.out} holds the preset {preset}; choose another folder with --out')
+
 def open_folder(out:Path # Folder of a replication
 )->dict: # Name of a step -> its key and `files`, of those that are finished
     "Open the folder of a replication, new or begun."
@@ -139,6 +147,9 @@ def open_folder(out:Path # Folder of a replication
                          'choose another folder with --out, or restore it')
     if has_runs(out):
         raise GascaError(f'{out} holds run files that no replication of yours made; '
+                         'choose another folder with --out')
+    if any((out/name).exists() for name in REPORT):
+        raise GascaError(f'{out} holds a README.md or tables that a report would replace; '
                          'choose another folder with --out')
     save_json(log, {})
     return {}
@@ -174,15 +185,17 @@ def print_done(
 
 def replicate(
     plan:Plan,
-    force:bool=False, # Do finished steps again
+    force:bool=False, # Execute finished notebooks again; run files stay
     run=side_by_side, # What runs the steps
 ):
     "Render what is missing, then run the plan, skipping what is done."
     nbs, bar = root()/'nbs', plan.out/'.progress'
     log, times = plan.out/'steps.json', plan.out/'timings.json'
+    refuse_other_preset(plan)
     done, took = open_folder(plan.out), seconds_before(times)
     print('preparing the corpora that are missing', flush=True)
-    with modified_env(GASCA_PROGRESS=str(bar)):
+    folders = dict(GASCA_DATA=str(data_dir().resolve()), GASCA_MODELS=str(models_dir().resolve()))
+    with modified_env(GASCA_PROGRESS=str(bar), **folders): # steps run in another folder
         with watching(bar, lambda: 'corpora'): corpora = corpora_key(plan)
         keys = keys_of(plan.steps(), corpora, nbs)
         left = dict.fromkeys(keys, ()) if force else left_to_do(plan, done, keys)
@@ -231,6 +244,8 @@ def keep_out(plan:Plan):
     if plan.data and plan.out.is_relative_to(reports):
         raise GascaError(f'{plan.out} is published, and nothing is that --data has touched; '
                          'choose another --out')
+    if plan.out.resolve() in (root(), root()/'nbs', root()/'gasca'):
+        raise GascaError(f'{plan.out} is the project itself; choose another --out')
     places = {'--out':plan.out, 'GASCA_DATA':data_dir(), 'GASCA_MODELS':models_dir()}
     for name, path in places.items():
         if plan.data and path.resolve().is_relative_to(plan.data):
@@ -251,7 +266,7 @@ def on_cluster(scheduler:str # Its address
 # %% ../nbs/machine/06_replicate.ipynb #8bf83c73
 def work_alone(
     plan:Plan,
-    force:bool=False, # Do finished steps again
+    force:bool=False, # Execute finished notebooks again; run files stay
     run=side_by_side, # What runs the steps
 ):
     "Replicate, unless another process works in the folder."
@@ -272,7 +287,7 @@ def gasca_replicate(
     preset:str='auto', # auto (long with a CUDA device, else world), smoke, world or long
     world:str='', # Worlds, e.g. 57, 0-4 or 0,2,5; empty takes the preset's
     out:str='', # Folder of run files and report; empty: replication/<preset>, or <preset>-data
-    force:bool=False, # Run finished steps again
+    force:bool=False, # Execute finished notebooks again; run files stay
     controls:bool=False, # Also train what C8c, C9, C14 and few labels need
     data:str='', # Folder that holds real corpora
     corpora:str='auto', # auto (real where DATA has them, else rendered), real or rendered
