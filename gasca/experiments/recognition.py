@@ -6,8 +6,8 @@
 __all__ = ['OPPONENTS', 'CLASSIFIER', 'SHOWN_IN', 'recognition', 'RESNET', 'small_network', 'opponent', 'controls', 'table1',
            'table2', 'table3', 'every_seed', 'total_counts', 'longer_table', 'mean_micro', 'trained_means',
            'retest_table', 'ahead_table', 'cost_table', 'wild', 'gains', 'accuracy_metrics', 'tests_add_up', 'by_split',
-           'means', 'tests_of', 'long_table', 'class_intervals', 'detail', 'ends', 'neutral', 'gains_by_person',
-           'recognition_tables', 'means_are_finite']
+           'means', 'tests_of', 'long_table', 'class_intervals', 'detail', 'tests_of_claims', 'ends', 'neutral',
+           'gains_by_person', 'recognition_tables', 'means_are_finite']
 
 # %% ../../nbs/08a_tables.ipynb #22cb4352
 from functools import partial
@@ -254,16 +254,21 @@ def detail(
                 for test in sum(groups, [])])
 
 # %% ../../nbs/08a_tables.ipynb #e9cda5a9
-def ends(runs:Runs)->pd.DataFrame: # By test: model, learned, mark, epochs
+def tests_of_claims(runs:Runs)->list:
+    "Name the tests by image that claims are about: after the longer training where there is one."
+    names = [f'{m}-long_image' for m in kdef_models(runs)]
+    return [*(n if n in runs else n.replace('-long', '') for n in names), 'cnn2b']
+
+def ends(runs:Runs)->pd.DataFrame: # By test: model, learned, mark, epochs, worlds
     "Return how far every network came, in the first world where it has not learned, if any."
     rows = {}
-    for name in [*(f'{m}_image' for m in kdef_models(runs)), 'cnn2b']:
+    for name in tests_of_claims(runs):
         run = min(runs[name].values(), key=learned)
         train = run.result.get('train')
         loss = f"loss {run.result['log'][-1]['loss']:.2f}"
         rows[name] = dict(model=model_of(name), learned=learned(run),
                           mark=loss if train is None else f'{train:.1f} %',
-                          epochs=run.inputs['epochs'])
+                          epochs=run.inputs['epochs'], worlds=len(runs[name]))
     return pd.DataFrame(rows).T.astype(dict(learned=bool))
 
 # %% ../../nbs/08a_tables.ipynb #f761e662

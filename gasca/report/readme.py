@@ -37,7 +37,10 @@ def accuracies(runs:Runs)->pd.DataFrame: # Text; network x (epochs, test)
     def epochs(model): return runs.first(f'{model}_image').inputs['epochs']
     rows = {name:micro_text(runs, model)+micro_text(runs, f'{model}-long')
             for model, name in NETWORKS.items()}
-    rows[f"ResNet-34, {epochs('resnet34')} epochs"] = ['–', '–', *micro_text(runs, 'resnet34')]
+    made = len(runs['resnet34_image']) # worlds; the later ones do without it
+    said = f', {made} worlds' if made<len(runs['cnn2a_image']) else ''
+    resnet = f"ResNet-34, {epochs('resnet34')} epochs{said}"
+    rows[resnet] = ['–', '–', *micro_text(runs, 'resnet34')]
     heads = [f'{epochs(model)} epochs' for model in ('cnn2a', 'cnn2a-long')]
     columns = pd.MultiIndex.from_product([heads, ['by image', 'people never seen']])
     return pd.DataFrame(rows, columns).T.rename_axis('network')

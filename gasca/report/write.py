@@ -176,7 +176,8 @@ def front_page(out # A preset's folder, with its report
     out = Path(out).resolve()
     runs = read_runs(out)
     preset = runs.first('recon').inputs['preset']
-    if out.parent.name!='reports' or preset!=PRESETS['published']: return None
+    place = 'reports', PRESETS['published']
+    if out.parts[-2:]!=place or preset!=PRESETS['published']: return None
     refuse_real(runs)
     def move(match): return match[1]+posixpath.normpath(f'{out.name}/{match[2]}')+')'
     text = (out/'README.md').read_text(encoding='utf-8')
