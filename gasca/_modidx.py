@@ -163,6 +163,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                                      'gasca.corpora.names.walk': ('corpora/names.html#walk', 'gasca/corpora/names.py')},
             'gasca.corpora.pictures': { 'gasca.corpora.pictures.Picture': ('corpora/pictures.html#picture', 'gasca/corpora/pictures.py'),
                                         'gasca.corpora.pictures._advice': ('corpora/pictures.html#_advice', 'gasca/corpora/pictures.py'),
+                                        'gasca.corpora.pictures._bare': ('corpora/pictures.html#_bare', 'gasca/corpora/pictures.py'),
                                         'gasca.corpora.pictures._check': ('corpora/pictures.html#_check', 'gasca/corpora/pictures.py'),
                                         'gasca.corpora.pictures._damage': ('corpora/pictures.html#_damage', 'gasca/corpora/pictures.py'),
                                         'gasca.corpora.pictures._decoded': ('corpora/pictures.html#_decoded', 'gasca/corpora/pictures.py'),

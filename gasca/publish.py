@@ -30,13 +30,13 @@ def refuse_unfinished(
         raise GascaError(f'{out} is no finished replication; {again} goes on with it')
     runs = Runs.of(out)
     refuse_real(runs)
-    others = {run.inputs.get('preset', preset) for run in runs.all()}-{preset}
-    if others:
-        raise GascaError(f"{out} holds the preset {others.pop()}, not {preset}; choose --preset")
     bad = [name for step in done.values() for name in changed(out, step['files'])]
     if bad:
         raise GascaError(f"{', '.join(bad[:3])} in {out} is not what was made ({len(bad)} in all); "
                          f'{again} makes it again')
+    others = {run.inputs.get('preset', preset) for run in runs.all()}-{preset}
+    if others:
+        raise GascaError(f"{out} holds the preset {others.pop()}, not {preset}; choose --preset")
 
 WEIGHTS_OF = {m:f'pretrain_{m}' for m in PUBLISHED}
 WEIGHTS_OF |= dict(cnn1='cnn1_image', cnn2a='cnn2a_image', cnn2b='cnn2b') # what -> run of world 0

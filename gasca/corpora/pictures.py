@@ -16,6 +16,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ def levels(
     x:np.ndarray, # Of any shape, not empty: floats in 0..1, or integers in 0..255
 )->np.ndarray: # uint8
     "Return the grey levels of numbers; those beyond their range raise `GascaError`."
+    if np.ma.is_masked(x): raise GascaError('numbers that are masked; fill them first')
     kind = x.dtype.kind
     if kind not in 'fiu' or kind=='i' and x.dtype.itemsize==1:
         raise GascaError(f'numbers of type {x.dtype} are no grey levels; '
@@ -58,9 +60,9 @@ def _sixteen(im): # A picture of integers that count to 65535, as uint8 [h,w]
     low, high = x.min().item(), x.max().item()
     if low<0 or high>65535:
         raise GascaError(f'integers from {low} to {high}, not from 0 to 65535; scale them')
-    if 0<high<=255:
-        raise GascaError(f'black: from {low} to {high} of 65535; '
-                         'where it counts to 255, convert it to L')
+    if 0<high<4096:
+        raise GascaError(f'black: from {low} to {high} of 65535; where it counts to 255, '
+                         'convert it to L; where it counts to 1023 or 4095, scale it')
     return np.round(x/257).astype(np.uint8)
 
 def _floats(im): # A picture of floats, as uint8 [h,w]
@@ -126,8 +128,23 @@ class Picture(NamedTuple):
     reason:str # '' where there is nothing wrong
 
 # %% ../../nbs/corpora/02_pictures.ipynb #e77d58fd
+def _bare(data): # A PNG without its texts and colour profile; else the same bytes
+    if not data.startswith(b'\x89PNG'): return data
+    kept, at = [data[:8]], 8
+    while at<len(data):
+        end = at+12+int.from_bytes(data[at:at+4]) # length, kind, content, checksum
+        if data[at+4:at+8] not in (b'tEXt', b'zTXt', b'iTXt', b'iCCP'): kept.append(data[at:end])
+        at = end
+    return b''.join(kept)
+
 def _decoded(data): # A file's bytes as uint8 [h,w]
-    return grey_of(Image.open(io.BytesIO(data), formats=FORMATS))
+    def opened(data): return grey_of(Image.open(io.BytesIO(data), formats=FORMATS))
+    try:
+        return opened(data)
+    except Exception: # perhaps of a text that nobody needs
+        bare = _bare(data)
+        if bare==data: raise
+        return opened(bare)
 
 def _mended(data): # `_decoded` where the last bytes are missing
     noise = NOISE*(len(data)>>7) # twice as long
@@ -173,12 +190,23 @@ def open_picture(
         return Picture(digest, None, _damage(e))
 
 # %% ../../nbs/corpora/02_pictures.ipynb #61b52df0
+_held = dict(by=0) # threads share Python's filters: the first one sets them, the last restores
+_lock = Lock()
+
 @contextmanager
 def no_bombs():
     "Make a decompression bomb an error and hold back other warnings, as long as this lasts."
-    with warnings.catch_warnings(action='ignore'):
-        warnings.simplefilter('error', Image.DecompressionBombWarning)
-        yield
+    with _lock:
+        if not _held['by']:
+            _held['filters'] = warnings.catch_warnings(action='ignore')
+            _held['filters'].__enter__()
+            warnings.simplefilter('error', Image.DecompressionBombWarning)
+        _held['by'] += 1
+    try: yield
+    finally:
+        with _lock:
+            _held['by'] -= 1
+            if not _held['by']: _held['filters'].__exit__(None, None, None)
 
 @contextmanager
 def workers():

@@ -182,7 +182,7 @@ def find_weights(name)->Path: # A name of SHIPPED, a folder, a file, or owner/na
     if name in SHIPPED: return WEIGHTS/f'{name}.safetensors'
     if os.path.isdir(name): return path/FILE # unlike Path's, these take names of any length
     if os.path.isfile(name): return path
-    if name.count('/')!=1 or path.suffix or not path.parts[0].strip('.'):
+    if name.count('/')!=1 or path.suffix or not path.parts[0].strip('./~'):
         raise GascaError(f"no model {name!r}: give one of {', '.join(SHIPPED)}, a folder, "
                          'a .safetensors file, or owner/name on the hub')
     try: from huggingface_hub import hf_hub_download

@@ -40,16 +40,17 @@ def _others(skipped): # (file, why) -> the first file of each reason, with how m
             for why, files in reasons.items()}
 
 def _inside(path): # File of a folder, or that a pattern fits -> why it is not read, or ''
-    files, unread = sorted(glob(str(path), recursive=True)), []
+    files, unread, below = sorted(glob(str(path), recursive=True)), [], {}
     if path.is_dir():
         try: files, unread = walk(path)
         except GascaError as e: return {} if 'is empty' in str(e) else {path:str(e)}
         files = [f'{path}/{f}' for f in files]
+    for folder in filter(os.path.isdir, files): below |= _inside(Path(folder)) # a pattern fits it
     files = [f for f in files if Path(f).is_file()]
     photos = [f for _, f in matches(ANY, files)]
     skipped = [(f, 'not a picture, by its name') for f in sorted({*files}-{*photos})]
     skipped += [(f"{path}/{x['file']}", x['reason']) for x in unread]
-    return dict.fromkeys(map(Path, photos), '')|_others(skipped)
+    return dict.fromkeys(map(Path, photos), '')|_others(skipped)|below
 
 def _at(path): # As for `_inside`, of a file, too
     if path.exists() and not path.is_dir(): return {path:''}
