@@ -23,20 +23,16 @@ def refuse_unfinished(
     out:Path, # Folder of a replication
     preset:str, # Its preset
 ):
-    "Raise `GascaError` where a replication is unfinished, changed, of photographs, or another."
+    "Raise `GascaError` where a replication is not finished, was changed, or saw photographs."
     again = f'gasca_replicate --preset {preset}'
     done = open_folder(out) if (out/'steps.json').is_file() else {}
     if '10_report' not in done:
         raise GascaError(f'{out} is no finished replication; {again} goes on with it')
-    runs = Runs.of(out)
-    refuse_real(runs)
+    refuse_real(Runs.of(out))
     bad = [name for step in done.values() for name in changed(out, step['files'])]
     if bad:
         raise GascaError(f"{', '.join(bad[:3])} in {out} is not what was made ({len(bad)} in all); "
                          f'{again} makes it again')
-    others = {run.inputs.get('preset', preset) for run in runs.all()}-{preset}
-    if others:
-        raise GascaError(f"{out} holds the preset {others.pop()}, not {preset}; choose --preset")
 
 WEIGHTS_OF = {m:f'pretrain_{m}' for m in PUBLISHED}
 WEIGHTS_OF |= dict(cnn1='cnn1_image', cnn2a='cnn2a_image', cnn2b='cnn2b') # what -> run of world 0
@@ -61,9 +57,12 @@ def refuse_loss(
     runs:Runs, # From `Runs.of`
     to:Path, # Folder of published worlds
 ):
-    "Raise `GascaError` where a published world has a run that these lack."
+    "Raise `GascaError` where a published world has a run that these lack, or another preset."
     published = Runs.of(to).all() if to.is_dir() else []
     worlds = {run.seed for run in runs.all()}
+    presets = {run.inputs.get('preset') for run in [*published, *runs.all()]}
+    if published and len(presets)>1: raise GascaError(
+        f'{to} would hold runs of the presets {presets}; give the right one with --preset')
     for run in published:
         if run.seed in worlds and run.seed not in runs.get(run.name, {}):
             raise GascaError(f'world {run.seed} is published with {run.name}, which is not here; '
