@@ -40,7 +40,8 @@ def _others(skipped): # (file, why) -> the first file of each reason, with how m
             for why, files in reasons.items()}
 
 def _inside(path): # File of a folder, or that a pattern fits -> why it is not read, or ''
-    files, unread, below = sorted(glob(str(path), recursive=True)), [], {}
+    files, below = sorted(glob(str(path), recursive=True)), {}
+    unread = []
     if path.is_dir():
         try: files, unread = walk(path)
         except GascaError as e: return {} if 'is empty' in str(e) else {path:str(e)}
