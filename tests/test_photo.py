@@ -16,7 +16,8 @@ from gasca.corpora.detector import crop_box, find_faces
 from gasca.corpora.pictures import no_bombs, open_picture
 from gasca.faces.studio import clutter
 from gasca.use import photo
-from gasca.use.photo import TURNED, find_photos, gasca_normalize, normalize_photos
+from gasca.use.models import GASCA, EmotionClassifier
+from gasca.use.photo import TURNED, find_photos, gasca_normalize, look, normalize_photos
 
 ROOT = Path(__file__).parent.parent
 YAWS = (-60, -45, -30, -15, 0, 15, 30, 45, 60)
@@ -46,6 +47,34 @@ def test_people_in_a_room_are_found_and_cut_as_in_training(people):
         expected = true[[0, 1, 0, 1]]+true[2]*np.array([-1, -1, 1, 1])
         assert abs(edges-expected).max()<SHARE*2*true[2], (i, YAWS[yaw])
         assert abs(faces[0].yaw-YAWS[yaw])<20, (i, YAWS[yaw])
+
+def turned_in_plane(x, tilt, filler=128):
+    return np.asarray(Image.fromarray(x).rotate(-tilt, Image.BICUBIC, fillcolor=filler))
+
+@pytest.mark.parametrize('tilt', (-40, -25, -12, 12, 25, 40))
+def test_a_tilted_head_is_set_upright(people, gasca, namer, tilt):
+    "Its crop is that of the upright head, within some grey levels; Pillow turned it."
+    shots, true = people
+    for i, yaw in np.ndindex(3, 9):
+        straight, = look(shots[i,yaw], gasca, namer)
+        leaning, = look(turned_in_plane(shots[i,yaw], tilt), gasca, namer)
+        assert abs(leaning.face.tilt-tilt)<15, (i, YAWS[yaw])
+        assert abs(leaning.face.yaw-YAWS[yaw])<20, (i, YAWS[yaw])
+        a = np.radians(tilt)
+        there = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])@(true[:2]-240)+240
+        assert abs(leaning.box[:2]-there).max()<SHARE*2*true[2], (i, YAWS[yaw])
+        assert abs(leaning.box[2]-straight.box[2])<.2*true[2], (i, YAWS[yaw])
+
+def test_a_face_that_lies_is_left_out_and_named(people, gasca, namer, tmp_path):
+    Image.fromarray(turned_in_plane(people[0][1,4], 60)).save(tmp_path/'lying.png')
+    report, = normalize_photos(tmp_path/'lying.png', tmp_path/'out')
+    assert report.picture is None and 'turn the photograph upright' in report.says[0]
+
+@pytest.fixture(scope='module')
+def gasca(): return GASCA.from_pretrained('gasca2')
+
+@pytest.fixture(scope='module')
+def namer(): return EmotionClassifier.from_pretrained('cnn2a')
 
 @pytest.fixture(scope='module')
 def run(tmp_path_factory):
