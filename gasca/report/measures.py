@@ -79,7 +79,8 @@ def problem(run:Run)->str: # Empty where the run is sound
         sound = OF_KIND[kind_of(run)].sound(run)
         return '' if sound else 'has numbers that do not add up'
     except KeyError as e: return f'has no {e}'
-    except (AttributeError, IndexError, TypeError, ValueError): return 'is not a run file'
+    except (ArithmeticError, AttributeError, IndexError, TypeError, ValueError):
+        return 'is not a run file'
 
 # %% ../../nbs/08b_measures.ipynb #66803ea6
 def validate(
