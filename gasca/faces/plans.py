@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['DESIGNS', 'CAMERAS', 'ANGLES', 'RECORDINGS', 'PLANS', 'LAST_WORLD', 'yaws_of', 'attendance', 'sequences', 'make_take',
-           'in_world', 'plan', 'count_images']
+           'in_world', 'whole', 'plan', 'count_images']
 
 # %% ../../nbs/faces/09_plans.ipynb #e7663115
 import functools
 import itertools
+from numbers import Integral
 
 from ..core import (
     PRESETS, REGISTRY, GascaError, choose, corpus_sizes, get_preset, read_toml, rng)
@@ -124,6 +125,18 @@ def _sizes(corpus, preset):
     known = dict.fromkeys(key for sizes in PRESETS['corpus'][corpus].values() for key in sizes)
     return known|limited|dict(px=get_preset(preset)['px'])
 
+def whole(
+    key:str, # What the number is called
+    value, # The number
+    least:int,
+    most:int,
+)->int:
+    "Return a whole number within bounds; anything else raises `GascaError`."
+    fits = isinstance(value, Integral) and not isinstance(value, bool) and least<=value<=most
+    if not fits:
+        raise GascaError(f'{key}={value!r} is out of range; choose {least} to {most}')
+    return int(value)
+
 def plan(
     name:str, # Key of DESIGNS
     preset:str='world', # smoke, world or long
@@ -132,15 +145,16 @@ def plan(
     "Plan a corpus without rendering it."
     s = _sizes(choose('corpus', name, PLANS), preset)
     world = sizes.pop('world', None)
-    if world is not None: s['world'] = world
-    for key, value in sizes.items():
-        s[choose(f'size of {name}', key, s)] = list(value) if isinstance(value, tuple) else value
-    for yaw in s.get('yaws', ()): choose(f'yaw of {name}', yaw, yaws_of(name))
-    for key, most in (DESIGNS[name]['most']|dict(px=512)).items():
-        if s[key] is not None and not 1<=s[key]<=most:
-            raise GascaError(f'{key}={s[key]} is out of range for {name}; choose 1 to {most}')
-    if not 0<=s.get('world', 0)<=LAST_WORLD:
-        raise GascaError(f"world={s['world']} is out of range; choose 0 to {LAST_WORLD}")
+    if world is not None: s['world'] = whole('world', world, 0, LAST_WORLD)
+    for key, value in sizes.items(): s[choose(f'size of {name}', key, s)] = value
+    most = dict(px=512, lights=19)|DESIGNS[name]['most']
+    for key, value in s.items():
+        if key=='yaws': s[key] = [choose(f'yaw of {name}', yaw, yaws_of(name)) for yaw in value]
+        elif key=='lights' and isinstance(value, (list, tuple)):
+            s[key] = [whole('light of multipie', light, 0, 18) for light in value]
+        elif key!='world' and value is not None:
+            s[key] = whole(f'{key} of {name}', value, 1, most.get(key, 99_999))
+        if s[key]==[]: raise GascaError(f'{key} of {name} are none; choose some')
     return s, list(PLANS[name](s))
 
 def count_images(takes # List of takes

@@ -10,6 +10,7 @@ __all__ = ['metrics', 'paper_values', 'measured', 'said_of', 'claims_table', 'ra
 import numpy as np
 import pandas as pd
 
+from ..core import digest
 from ..paper import claims, holm_levels, interval, verdict, worlds_needed
 from .measures import Results
 from ..runs import Run, Runs
@@ -104,29 +105,32 @@ def moved(
     here:Run,
     there:Run,
 )->pd.DataFrame: # file, path, here, there, relative, minor; one row a number that differs
-    "List the numbers that differ between two runs of the same name."
+    "List the numbers that differ between two runs of the same name, or that one of them lacks."
     a, b = numbers(here.result), numbers(there.result)
     file = f'{here.name}_seed{here.seed}.json'
     def minor(k): return isinstance(a[k], int) or k.startswith('log.') # single images or epochs
     rows = [(file, k, a[k], b[k], abs(a[k]-b[k])/max(abs(a[k]), abs(b[k])), minor(k)) for k in a
             if k in b and not np.array_equal(a[k], b[k], equal_nan=True)]
+    rows += [(file, k, a.get(k, np.nan), b.get(k, np.nan), np.inf, False)
+             for k in sorted(a.keys()^b.keys())]
     return pd.DataFrame(rows, columns=['file', 'path', 'here', 'there', 'relative', 'minor'])
 
 # %% ../../nbs/09a_compare.ipynb #a37cc38a
 def differing(
     pairs:list, # (Run here, Run there)
     what:str, # versions or inputs
-    keys=None, # Which; None: all
 )->str:
     "Name the settings in which runs differ."
+    def brief(v): return (digest(v) if isinstance(v, (dict, list)) else str(v))[:12]
     found = {}
     for here, there in pairs:
         a, b = getattr(here, what), getattr(there, what)
-        for key in sorted(keys or set(a)|set(b)):
+        for key in sorted(set(a)|set(b)):
             if a.get(key)==b.get(key): continue
-            found[f'{key} ({str(a.get(key))[:12]} here, {str(b.get(key))[:12]} there)'] = True
-    return ', '.join(found)
+            found[f'{key} ({brief(a.get(key))} here, {brief(b.get(key))} there)'] = True
+    return ', '.join([*found][:9])+f', and {len(found)-9} more'*(len(found)>9)
 
+# %% ../../nbs/09a_compare.ipynb #68b4351d
 def compare_runs(
     out, # Folder of a replication
     published, # Folder of the published one
@@ -147,9 +151,10 @@ def compare_runs(
     if len(t):
         t = t.assign(relative=t.relative.fillna(np.inf))
         most = t.sort_values(['minor', 'relative'], ascending=[True, False]).iloc[0]
+        values = [f'{v:g}' if v==v else 'none' for v in (most.here, most.there)] # nan is not itself
         said.append(f'{len(t)} numbers differ; most of all {most.path} of {most.file}: '
-                    f'{most.here:g} here, {most.there:g} there ({100*most.relative:.2g} %).')
+                    f'{values[0]} here, {values[1]} there ({100*most.relative:.2g} %).')
     else: said.append('No number of a result differs.')
-    for what, keys in dict(versions=None, inputs=['code', 'device', 'preset']).items():
-        if text := differing(pairs, what, keys): said.append(f'Different {what}: {text}.')
+    for what in ('versions', 'inputs'):
+        if text := differing(pairs, what): said.append(f'Different {what}: {text}.')
     return said
