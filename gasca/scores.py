@@ -193,12 +193,14 @@ def behind(
     return found
 
 def name_worlds(worlds # Numbers, in order
-)->str: # e.g. world 7, or worlds 0 to 3
+)->str: # e.g. world 7, or worlds 0 to 3, 8
     "Write worlds as words."
-    worlds = list(worlds)
-    in_row = len(worlds)>2 and worlds==list(range(worlds[0], worlds[-1]+1))
-    told = f'{worlds[0]} to {worlds[-1]}' if in_row else ', '.join(map(str, worlds))
-    return ('world ' if len(worlds)==1 else 'worlds ')+told
+    rows = []
+    for world in worlds:
+        if rows and world==rows[-1][-1]+1: rows[-1].append(world)
+        else: rows.append([world])
+    told = [f'{row[0]} to {row[-1]}' if len(row)>2 else ', '.join(map(str, row)) for row in rows]
+    return ('world ' if len(rows)==len(rows[0])==1 else 'worlds ')+', '.join(told)
 
 def caption(
     runs:Runs,
