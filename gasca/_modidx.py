@@ -682,7 +682,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/gasca', 'doc_host': '', 'g
                              'gasca.paper.readings': ('paper.html#readings', 'gasca/paper.py'),
                              'gasca.paper.sizes_behind': ('paper.html#sizes_behind', 'gasca/paper.py'),
                              'gasca.paper.steps_taken': ('paper.html#steps_taken', 'gasca/paper.py'),
-                             'gasca.paper.table2_sets': ('paper.html#table2_sets', 'gasca/paper.py'),
                              'gasca.paper.tables': ('paper.html#tables', 'gasca/paper.py'),
                              'gasca.paper.totals': ('paper.html#totals', 'gasca/paper.py'),
                              'gasca.paper.verdict': ('paper.html#verdict', 'gasca/paper.py'),

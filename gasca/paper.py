@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['CLASSES', 'VERDICTS', 'WORLDS', 'OPPONENT_IN', 'LEARNED_IN', 'KINDS', 'PAPER', 'read_registry', 'tables', 'prints',
-           'images_behind', 'sizes_behind', 'class_sizes', 'counts', 'totals', 'table2_sets', 'claims', 'interval',
-           'decide', 'holm_levels', 'worlds_needed', 'verdict', 'readings', 'paper_steps', 'steps_taken',
-           'hyperparameters', 'deviations']
+           'images_behind', 'sizes_behind', 'class_sizes', 'counts', 'totals', 'claims', 'interval', 'decide',
+           'holm_levels', 'worlds_needed', 'verdict', 'readings', 'paper_steps', 'steps_taken', 'hyperparameters',
+           'deviations']
 
 # %% ../nbs/01_paper.ipynb #e8f19181
 import functools
@@ -119,23 +119,6 @@ def totals()->pd.DataFrame: # One row a model: right, of, micro, macro, printed,
         rows[model] = dict(right=sum(right), of=sum(n), **rounded, printed=cell,
                            which=', '.join(which))
     return pd.DataFrame(rows).T
-
-# %% ../nbs/01_paper.ipynb #fdd71df0
-def table2_sets(total:int # Number of images
-)->pd.DataFrame: # One row a set: images by class, and `right`
-    "List every set of `total` images that explains the rows of Table II."
-    matrix = counts()['CNN2b']
-    n, right = matrix.sum(axis=1), pd.Series(np.diag(matrix), CLASSES)
-    others = [c for c in CLASSES if c!='H']
-    sets = np.zeros((1, 0), int) # one row a set, one column a class so far
-    for c in others:
-        multiples = n[c]*np.arange(1, total//n[c]+1)
-        new = np.tile(multiples, len(sets))[:,None]
-        sets = np.hstack([np.repeat(sets, len(multiples), 0), new])
-        sets = sets[sets.sum(axis=1)<total]
-    happy = total-sets.sum(axis=1) # takes what is left
-    k = sets//n[others].values@right[others].values+happy
-    return pd.DataFrame(sets, columns=others).assign(H=happy, right=k)[CLASSES+['right']]
 
 # %% ../nbs/01_paper.ipynb #a753fa7d
 def _rule(claim):

@@ -137,6 +137,7 @@ def whole(
         raise GascaError(f'{key}={value!r} is out of range; choose {least} to {most}')
     return int(value)
 
+# %% ../../nbs/faces/09_plans.ipynb #dadb48e0
 def plan(
     name:str, # Key of DESIGNS
     preset:str='world', # smoke, world or long
