@@ -181,7 +181,7 @@ REFUSED = { # kind -> (what is made of a face [h,w], words of the line)
     'None in a list':(lambda x: [x, None], 'picture 1 (the first is 0): NoneType is no picture'),
     'floats in a list':(lambda x: [x, x.astype(float)], 'picture 1 (the first is 0): floats from'),
     'no file':(lambda x: 'faces/absent.png', 'faces/absent.png: cannot be read (No such file'),
-    'no text':(lambda x: '', 'cannot be read'),
+    'no text':(lambda x: '', 'the path of a picture is empty'),
     'a folder':(lambda x: Path(__file__).parent, 'is a folder'),
     'no name':(lambda x: 'a\0b', 'no name of a file'),
 }
@@ -347,3 +347,58 @@ def test_one_reading_serves_all(faces, gasca, cnn2a, monkeypatch):
     monkeypatch.setattr('gasca.use.models.read_pictures', noted)
     for ask in (gasca.normalize, gasca.encode, cnn2a.predict): ask(faces[0])
     assert asked==[PX]*3
+
+@pytest.mark.parametrize('kind', ['half', 'double', 'bfloat16'])
+def test_numbers_of_another_kind_are_refused_in_a_line(faces, kind):
+    model = getattr(GASCA.from_pretrained('gasca1'), kind)()
+    for ask in (model.normalize, model.encode, model.faces):
+        with pytest.raises(GascaError, match=r'model\.float\(\)'): ask([*faces])
+    model.float().normalize([*faces])
+
+def test_autocast_changes_nothing(faces, gasca, cnn2a):
+    def answers(): return [np.array(ask([*faces])) for ask in (gasca.normalize, gasca.encode)]
+    plain, says = answers(), cnn2a.predict([*faces])
+    with torch.autocast('cpu'):
+        for one, other in zip(plain, answers()): assert (one==other).all()
+        assert cnn2a.predict([*faces]).equals(says)
+
+@pytest.mark.parametrize('name', [None, 5, '', b'gasca1'])
+def test_what_is_no_name_is_refused(name):
+    with pytest.raises(GascaError, match='no model'): GASCA.from_pretrained(name)
+
+def test_a_model_of_the_other_kind_is_named():
+    with pytest.raises(GascaError, match='cnn1 is not for GASCA; it holds classifier'):
+        GASCA.from_pretrained('cnn1')
+    with pytest.raises(GascaError, match='gasca1 is not for EmotionClassifier; it holds gen'):
+        EmotionClassifier.from_pretrained('gasca1')
+
+def test_nobody_is_told_to_delete_weights_of_their_own(tmp_path, gasca, monkeypatch):
+    def said(folder):
+        gasca.save_pretrained(folder)
+        with open(folder/'model.safetensors', 'ab') as f: f.write(b'x')
+        with pytest.raises(GascaError) as e: GASCA.from_pretrained(folder)
+        return str(e.value)
+    own = said(tmp_path/'own')
+    assert 'delete it' not in own and own.endswith('get the model again from where it came')
+    monkeypatch.setenv('GASCA_MODELS', str(tmp_path/'models'))
+    assert 'delete it and run gasca_replicate again' in said(tmp_path/'models/world')
+
+@pytest.mark.parametrize('data, reason', [
+    (b'\0\0\0\x0cjP  \r\n\x87\n', 'JPEG 2000'), (b'%PDF-1.7', 'PDF'), (b'MM\0*', 'TIFF'),
+    (b'\0\0\0\x1cftypheic', 'HEIC'), (b'hello', 'not a picture inside')])
+def test_a_file_of_a_foreign_kind_is_named(tmp_path, gasca, data, reason):
+    (tmp_path/'x.png').write_bytes(data+bytes(99))
+    with pytest.raises(GascaError, match=reason): gasca.normalize(tmp_path/'x.png')
+
+def test_an_avif_that_was_cut_is_truncated(tmp_path, gasca, faces):
+    Image.fromarray(faces[0]).resize((96, 96)).save(tmp_path/'x.avif')
+    whole = (tmp_path/'x.avif').read_bytes()
+    assert gasca.faces(tmp_path/'x.avif').shape==(1, PX, PX)
+    for n in (40, len(whole)//2):
+        (tmp_path/'cut.avif').write_bytes(whole[:n])
+        with pytest.raises(GascaError, match='truncated|damaged'): gasca.faces(tmp_path/'cut.avif')
+
+def test_colours_multiplied_by_their_opacity(gasca, faces):
+    im = Image.fromarray(faces[0])
+    for mode in ('LA', 'RGBA'):
+        assert (gasca.faces(im.convert(mode).convert(mode[:-1]+'a'))==gasca.faces(im)).all()

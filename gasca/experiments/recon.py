@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['LIT_SCENE', 'STACKS', 'RIVALS', 'STACK', 'reconstruction', 'l1', 'Reconstruction', 'light_face_errors',
-           'reconstruct_test', 'first_scenes', 'worst_scenes', 'show_turns', 'seam', 'summarise', 'reconstructions',
-           'stacks_of', 'far', 'worst_ratio', 'far_over_front', 'errors', 'recon_table', 'mean_ratio', 'recon_metrics',
-           'with_and_without', 'errors_are_finite', 'mean_errors', 'recon_tables']
+           'reconstruct_test', 'first_scenes', 'seam', 'summarise', 'reconstructions', 'stacks_of', 'far',
+           'worst_ratio', 'far_over_front', 'errors', 'recon_table', 'mean_ratio', 'recon_metrics', 'with_and_without',
+           'errors_are_finite', 'mean_errors', 'recon_tables']
 
 # %% ../../nbs/06_recon.ipynb #7b97c5d5
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ import pandas as pd
 from jaxtyping import Float, Real
 from torch import nn
 
-from ..core import show_faces
 from ..data import Corpus, split_people
 from ..pretrain import step_pairs, to_front
 
@@ -79,34 +78,6 @@ def first_scenes(
     first = table.sort_values(LIT_SCENE).drop_duplicates('person')
     return list(first[LIT_SCENE].head(n).itertuples(index=False, name=None))
 
-def worst_scenes(
-    table:pd.DataFrame, # Of a `Reconstruction`
-    n:int=4, # Number of people
-)->list: # (person, recording, light)
-    "Name the scenes of `n` people with the largest error at any pose."
-    worst = table.sort_values('model', ascending=False).drop_duplicates('person')
-    return list(worst[LIT_SCENE].head(n).itertuples(index=False, name=None))
-
-# %% ../../nbs/06_recon.ipynb #59b82637
-def show_turns(
-    recon:Reconstruction,
-    scenes:list, # (person, recording, light)
-    title:str='',
-):
-    "Draw input, reconstruction and target, a block of three rows a scene."
-    yaws = sorted(recon.table.yaw.unique())
-    images, y = recon.corpus.images, recon.pictures
-    rows = []
-    table = recon.table.reset_index().set_index(LIT_SCENE)
-    for scene in scenes:
-        at = table.loc[[scene]].drop_duplicates('yaw').set_index('yaw')
-        found = [at.loc[yaw] if yaw in at.index else None for yaw in yaws]
-        rows.append([None if q is None else images[q.row] for q in found])
-        rows.append([None if q is None else y[q['index']] for q in found])
-        rows.append([None if q is None else images[q.target] for q in found])
-    fig = show_faces(rows, [f'{yaw:+.0f}°' for yaw in yaws], size=.73)
-    fig.suptitle(title, fontsize=8)
-    return fig
 
 # %% ../../nbs/06_recon.ipynb #0987d87a
 def seam(images # n,h,w

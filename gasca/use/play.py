@@ -15,10 +15,10 @@ from IPython.display import display
 from PIL import Image
 from torch import nn
 
-from ..core import PRESETS, root
+from ..core import PRESETS, GascaError, choose, root
 from ..data import EMOTIONS
 from ..faces.people import person
-from ..faces.plans import make_take
+from ..faces.plans import make_take, whole
 from ..faces.studio import capture
 from ..pretrain import PUBLISHED
 from ..runs import read_run, run_path
@@ -33,13 +33,17 @@ def unseen()->list: # Ids
 sitting = functools.cache(person) # who was photographed once is made once
 
 def photographs(
-    person, # Id in Multi-PIE's design
-    yaw, # Of the camera in degrees, -90 to 90
+    person, # Any name; those of Multi-PIE's design are its people
+    yaw, # Of the camera in whole degrees, -90 to 90
     light, # Flash of Multi-PIE, 1 to 18; 0 is the room alone
     expression, # One of EMOTIONS
     intensity, # 0 is a face almost at rest, 1 a usual performance
 )->np.ndarray: # uint8 [2,48,48]
     "Take the picture that is asked for, and the true frontal one."
+    whole('yaw', yaw, -90, 90)
+    whole('light', light, 0, 18)
+    choose('expression', expression, EMOTIONS)
+    if not 0<=intensity<=1: raise GascaError(f'intensity={intensity!r} is not from 0 to 1')
     take = make_take('multipie', person, '', '', expression, scene='', lights=[str(light)],
                      views=[(yaw, ''), (0, '')])
     sitter = sitting('multipie', person, take.sex)
