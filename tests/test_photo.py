@@ -231,12 +231,14 @@ def hostile(people, tmp_path_factory):
         'a.jfif':whole, 'b.jpe':whole, 'c.avif':encoded(x, 'AVIF'), 'd.heic':PHONE,
         'd.jpg':PHONE, 'e.txt':b'x', 'f.mp4':b'x', '.hidden.jpg':whole, 'h.jpg':whole[:-1],
         'i.jpg':whole[:len(whole)//2], 'j.png':encoded(x, 'PNG', exif=b'junk'),
-        'k.png':bomb(), 'l'*240+'.jpg':whole, ODD_NAME:whole,
+        'k.png':bomb(), 'l'*240+'.jpg':whole, ODD_NAME:whole, 'n.avif':encoded(x, 'AVIF')[:900],
+        'o.jp2':encoded(x, 'JPEG2000'), 'p.png':encoded(x, 'JPEG2000'),
         'm.jpg':encoded(x, exif=EXIF['count']), 'z.jpg':whole}.items(): put(top, name, data=data)
     return top
 
 READ = 'a.jfif', 'b.jpe', 'c.avif', 'h.jpg', 'j.png', 'l'*240+'.jpg', 'm.jpg', 'z.jpg'
 NAMED = {'d.heic':'save it as JPEG', 'd.jpg':'save it as JPEG', 'i.jpg':'truncated',
+         'n.avif':'truncated', 'o.jp2':'JPEG 2000', 'p.png':'JPEG 2000',
          'e.txt':'not a picture, by its name, and 1 more like it', 'k.png':'make it smaller',
          '.hidden.jpg':'hidden', ascii(ODD_NAME)[1:-1]:'not UTF-8'}
 

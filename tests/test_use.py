@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fixtures import bomb, portrait
@@ -402,3 +403,10 @@ def test_colours_multiplied_by_their_opacity(gasca, faces):
     im = Image.fromarray(faces[0])
     for mode in ('LA', 'RGBA'):
         assert (gasca.faces(im.convert(mode).convert(mode[:-1]+'a'))==gasca.faces(im)).all()
+
+def test_what_holds_no_pictures_is_named_itself(tmp_path, gasca, faces):
+    Image.fromarray(faces[0]).save(tmp_path/'x.png')
+    f = (tmp_path/'x.png').open('rb')
+    for x in (f, bytearray(9), memoryview(faces), pd.DataFrame(faces[0])):
+        with pytest.raises(GascaError, match=f'^{type(x).__name__} is no picture'): gasca.encode(x)
+    f.close()

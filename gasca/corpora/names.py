@@ -72,7 +72,7 @@ def walk(
     return sorted(found), skipped
 
 # %% ../../nbs/corpora/01_names.ipynb #2d3c5d94
-PICTURE = r'\.(?:png|jp(?:e?g|e)|jfif|tiff?|bmp|gif|webp|p[bgnp]m|avif|hei[cf])'
+PICTURE = r'\.(?:png|jp(?:e?g|e)|jfif|tiff?|bmp|gif|webp|p[bgnp]m|avif|hei[cf]|j(?:p2|2k|xl))'
 _tables = read_toml(REGISTRY.parent/'corpora/names.toml')
 CORPUS_NAMES = _tables['corpora'] # Key -> name
 FOLDER_CLASSES = {word: e for e, words in _tables['classes'].items() for word in words}

@@ -120,7 +120,7 @@ BLACK = 10 # a picture without a brighter pixel is black
 FORMATS = ('PNG', 'JPEG', 'TIFF', 'BMP', 'GIF', 'WEBP', 'PPM', 'AVIF') # nothing else is tried
 FOREIGN = ( # where in a file, what stands there, what the file is
     (4, b'ftyp', 'HEIC or a film'), (4, b'jP  ', 'JPEG 2000'), (4, b'JXL ', 'JPEG XL'),
-    (0, b'%PDF', 'PDF'), (0, b'8BPS', 'Photoshop'), (0, b'II*\0', 'a damaged or unusual TIFF'),
+    (0, b'%PDF', 'PDF'), (0, b'II*\0', 'a damaged or unusual TIFF'),
     (0, b'MM\0*', 'a damaged or unusual TIFF'))
 MAX_BYTES = 3*Image.MAX_IMAGE_PIXELS # a picture that is not refused needs no more
 LONGEST = 20 # longer sides over shorter ones: a strip is no photograph

@@ -13,6 +13,7 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
+from io import IOBase
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def read_array(
 
 # %% ../../nbs/11_use.ipynb #023638b0
 PATHS = str, os.PathLike
-SINGLE = (*PATHS, Image.Image, Mapping, bytes)
+SINGLE = (*PATHS, Image.Image, IOBase, Mapping, bytes, bytearray, memoryview, pd.DataFrame)
 
 def read_picture(
     x, # PIL image, array, tensor or path of a picture file
