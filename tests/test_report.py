@@ -2,6 +2,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,3 +155,11 @@ def test_run_files_name_no_place_and_no_time():
         for line in path.read_text(encoding='utf-8').splitlines():
             fields = {'name', 'seed', 'inputs', 'result', 'versions', 'digest'}
             assert set(json.loads(line))==fields, path
+
+def test_links_hold_in_a_replication_of_a_clone_too():
+    pages = sorted(WORLD.glob('*.md'))
+    links = [link for page in pages
+             for link in re.findall(r'\]\((\.\./[^)#]+)', page.read_text(encoding='utf-8'))]
+    assert len(links)>20
+    for link in links: # a replication lies in replication/world
+        assert Path(os.path.normpath(ROOT/'replication/world'/link)).exists(), link
