@@ -236,7 +236,7 @@ def read_file(path # A picture file
     "Read a picture file as the command does; where it is of no use, `GascaError` says why."
     name = printable(str(path))[:200]
     if not name: raise GascaError('the path of a picture is empty')
-    if os.path.isdir(path): # unlike Path, this takes '' for no folder
+    if os.path.isdir(path): # unlike Path's, this takes names of any length
         raise GascaError(f"{name} is a folder; give its pictures, as Path({name!r}).glob('*.png')")
     try:
         with no_bombs(): opened = open_picture(path)
